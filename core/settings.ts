@@ -1,0 +1,289 @@
+/** Every setting in one table: its flag, its environment variable, its default, and what it means. */
+import { availableParallelism, homedir, hostname, totalmem } from 'node:os';
+import { join } from 'node:path';
+
+export interface Settings {
+  /** Address that the API listens on. */
+  readonly host: string;
+  /** Port of the API. */
+  readonly port: number;
+  /** Region that `longshore env` prints; requests name their own. */
+  readonly region: string;
+  /** Account of the first key pair. */
+  readonly accountId: string;
+  /** Folder of everything that must outlive a restart. Absolute. */
+  readonly dataDir: string;
+  /** Absent: the embedded Redis in the data directory. */
+  readonly redisUrl: string | undefined;
+  /** Prefix of every key in Redis; its braces keep all keys in one Redis Cluster slot. */
+  readonly redisPrefix: string;
+  readonly dockerHost: string | undefined;
+  readonly runtime: 'docker' | 'microvm' | 'fake';
+  readonly workerName: string;
+  /** CPU units (1024 = one core) that the worker offers. */
+  readonly workerCpu: number;
+  /** MiB that the worker offers. */
+  readonly workerMemory: number;
+  /** Factor on workerCpu: CPU that may be promised for each that exists. */
+  readonly cpuOvercommit: number;
+  /** Factor on workerMemory. 1: memory is never promised twice. */
+  readonly memoryOvercommit: number;
+  /** Sandboxes kept ready. */
+  readonly warmPool: number;
+  /** Container starts under way at once. */
+  readonly launchConcurrency: number;
+  readonly pullPolicy: 'default' | 'always' | 'once' | 'prefer-cached';
+  /** IPv4 range that workers lease their own ranges from. */
+  readonly network: string;
+  /** Prefix length of one worker's range. */
+  readonly networkPrefix: number;
+  /** Seconds that a stopped task stays describable. */
+  readonly stoppedTaskRetention: number;
+  /** Seconds of clock difference that a signature may have. */
+  readonly clockSkew: number;
+  readonly logLevel: string;
+}
+
+export interface SettingRow {
+  readonly key: keyof Settings;
+  readonly flag: string;
+  readonly env: string;
+  /** Shown in help and README where the default depends on the machine. */
+  readonly defaultText: string;
+  readonly description: string;
+  readonly read: (text: string | undefined) => Settings[keyof Settings];
+}
+
+const defaultDataDir = () => join(homedir(), '.longshore');
+
+export const settingTable: readonly SettingRow[] = [
+  row('host', '--host', 'LONGSHORE_HOST', '127.0.0.1', 'address that the API listens on', text('127.0.0.1')),
+  row('port', '--port', 'LONGSHORE_PORT', '4566', 'port of the API', whole(4566, 1, 65535)),
+  row('region', '--region', 'LONGSHORE_REGION', 'us-east-1', 'region that `longshore env` prints', text('us-east-1')),
+  row(
+    'accountId',
+    '--account',
+    'LONGSHORE_ACCOUNT_ID',
+    '000000000000',
+    'account of the key pair made at first start',
+    matching('000000000000', /^\d{12}$/, 'twelve digits'),
+  ),
+  row(
+    'dataDir',
+    '--data-dir',
+    'LONGSHORE_DATA_DIR',
+    '~/.longshore',
+    'folder of keys, embedded Redis, locks and logs',
+    (value) => value || defaultDataDir(),
+  ),
+  row(
+    'redisUrl',
+    '--redis-url',
+    'REDIS_URL',
+    'embedded Redis',
+    'a Redis or Valkey (6.2 or newer) to share between processes and machines',
+    optional(),
+  ),
+  row(
+    'redisPrefix',
+    '--redis-prefix',
+    'LONGSHORE_REDIS_PREFIX',
+    '{longshore}',
+    'prefix of all keys; keep the braces for Redis Cluster',
+    matching('{longshore}', /^\{[A-Za-z0-9_.-]+\}$/, 'a name in braces'),
+  ),
+  row('dockerHost', '--docker-host', 'DOCKER_HOST', 'unix:///var/run/docker.sock', 'Docker Engine to use', optional()),
+  row(
+    'runtime',
+    '--runtime',
+    'LONGSHORE_RUNTIME',
+    'docker',
+    'what runs containers: docker, microvm, or fake (for simulations)',
+    oneOf('docker', ['docker', 'microvm', 'fake']),
+  ),
+  row(
+    'workerName',
+    '--worker-name',
+    'LONGSHORE_WORKER_NAME',
+    "the host's name",
+    'name of this worker; unique among the workers of one Redis',
+    (value) => value || hostname(),
+  ),
+  row(
+    'workerCpu',
+    '--worker-cpu',
+    'LONGSHORE_WORKER_CPU',
+    'all cores',
+    'CPU units that the worker offers (1024 = one core)',
+    whole(availableParallelism() * 1024, 1),
+  ),
+  row(
+    'workerMemory',
+    '--worker-memory',
+    'LONGSHORE_WORKER_MEMORY',
+    'all but 1024 MiB',
+    'MiB that the worker offers',
+    whole(Math.max(512, Math.floor(totalmem() / 2 ** 20) - 1024), 1),
+  ),
+  row(
+    'cpuOvercommit',
+    '--cpu-overcommit',
+    'LONGSHORE_CPU_OVERCOMMIT',
+    '16',
+    'CPU units promised for each that exists',
+    factor(16),
+  ),
+  row(
+    'memoryOvercommit',
+    '--memory-overcommit',
+    'LONGSHORE_MEMORY_OVERCOMMIT',
+    '1',
+    'MiB promised for each that exists',
+    factor(1),
+  ),
+  row(
+    'warmPool',
+    '--warm-pool',
+    'LONGSHORE_WARM_POOL',
+    '2',
+    'sandboxes kept ready for the next tasks; 0 for none',
+    whole(2, 0, 1000),
+  ),
+  row(
+    'launchConcurrency',
+    '--launch-concurrency',
+    'LONGSHORE_LAUNCH_CONCURRENCY',
+    'two for each core',
+    'container starts under way at once',
+    whole(availableParallelism() * 2, 1),
+  ),
+  row(
+    'pullPolicy',
+    '--pull-policy',
+    'LONGSHORE_PULL_POLICY',
+    'default',
+    'when images are pulled: default, always, once, prefer-cached',
+    oneOf('default', ['default', 'always', 'once', 'prefer-cached']),
+  ),
+  row(
+    'network',
+    '--network',
+    'LONGSHORE_NETWORK',
+    '10.213.0.0/16',
+    'IPv4 range of task addresses; each worker leases a part',
+    matching('10.213.0.0/16', /^\d+\.\d+\.\d+\.\d+\/\d+$/, 'a range such as 10.213.0.0/16'),
+  ),
+  row(
+    'networkPrefix',
+    '--network-prefix',
+    'LONGSHORE_NETWORK_PREFIX',
+    '22',
+    "prefix length of one worker's range",
+    whole(22, 16, 29),
+  ),
+  row(
+    'stoppedTaskRetention',
+    '--stopped-task-retention',
+    'LONGSHORE_STOPPED_TASK_RETENTION',
+    '3600',
+    'seconds that a stopped task stays describable',
+    whole(3600, 1),
+  ),
+  row(
+    'clockSkew',
+    '--clock-skew',
+    'LONGSHORE_CLOCK_SKEW',
+    '300',
+    'seconds that the time in a signature may be off',
+    whole(300, 1),
+  ),
+  row(
+    'logLevel',
+    '--log-level',
+    'LONGSHORE_LOG_LEVEL',
+    'info',
+    "level of Longshore's own logs: debug, info, warn, error",
+    oneOf('info', ['trace', 'debug', 'info', 'warn', 'error', 'silent']),
+  ),
+];
+
+/** @throws SettingError with one sentence that names the variable and what it may hold */
+export function readSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Partial<Record<keyof Settings, string>>> = {},
+): Settings {
+  const settings: Partial<Record<keyof Settings, Settings[keyof Settings]>> = {};
+  for (const { key, env: variable, flag, read } of settingTable) {
+    const given = flags[key] ?? env[variable];
+    try {
+      settings[key] = read(given === '' ? undefined : given);
+    } catch (error) {
+      throw new SettingError(
+        `${flags[key] === undefined ? variable : flag} is "${given}", but must be ${(error as Error).message}.`,
+      );
+    }
+  }
+  return settings as unknown as Settings;
+}
+
+export class SettingError extends Error {
+  override readonly name = 'SettingError';
+}
+
+type Read = SettingRow['read'];
+
+function row(
+  key: keyof Settings,
+  flag: string,
+  env: string,
+  defaultText: string,
+  description: string,
+  read: Read,
+): SettingRow {
+  return { key, flag, env, defaultText, description, read };
+}
+
+function text(otherwise: string): Read {
+  return (value) => value ?? otherwise;
+}
+
+function optional(): Read {
+  return (value) => value;
+}
+
+function whole(otherwise: number, least: number, most = Number.MAX_SAFE_INTEGER): Read {
+  return (value) => {
+    if (value === undefined) return otherwise;
+    const number = Number(value);
+    if (!Number.isSafeInteger(number) || number < least || number > most)
+      throw new Error(
+        `a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`,
+      );
+    return number;
+  };
+}
+
+function factor(otherwise: number): Read {
+  return (value) => {
+    if (value === undefined) return otherwise;
+    const number = Number(value);
+    if (!(number > 0 && number <= 1000)) throw new Error('a number above 0 and at most 1000');
+    return number;
+  };
+}
+
+function oneOf(otherwise: string, values: readonly string[]): Read {
+  return (value) => {
+    if (value === undefined) return otherwise;
+    if (!values.includes(value)) throw new Error(`one of ${values.join(', ')}`);
+    return value;
+  };
+}
+
+function matching(otherwise: string, pattern: RegExp, what: string): Read {
+  return (value) => {
+    if (value === undefined) return otherwise;
+    if (!pattern.test(value)) throw new Error(what);
+    return value;
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * The named operations on what Longshore remembers. Reads cost by what they return. Writes are revision-checked: a
+ * `change` function is given the newest value, is called again when another writer was quicker, and must be pure;
+ * it returns undefined to leave things as they are.
+ */
+
+import type { Tag } from '@aws-sdk/client-ecs';
+import type { Cluster, ClusterCounts } from '../cluster.ts';
+import type { Scope } from '../scope.ts';
+import type { DesiredStatus, Millis, Task, TaskKey, TaskSpec, Wanted } from '../task.ts';
+import type { TaskDefinition, TaskDefinitionBody, TaskDefinitionStatus } from '../task-definition.ts';
+import type { Worker, WorkerRegistration } from '../worker.ts';
+
+export interface PageRequest {
+  /** `next` of the page before. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Absent on the last page. */
+  readonly next?: string;
+}
+
+export interface StoredCluster {
+  readonly cluster: Cluster;
+  readonly revision: number;
+  readonly counts: ClusterCounts;
+}
+
+export interface ClusterStore {
+  /** An ACTIVE cluster of that name is returned as it is (created false); an INACTIVE one is replaced. */
+  create(scope: Scope, cluster: Cluster): Promise<{ readonly created: boolean; readonly stored: StoredCluster }>;
+  /** In the order of `names`; INACTIVE clusters are returned too. */
+  get(scope: Scope, names: readonly string[]): Promise<readonly (StoredCluster | undefined)[]>;
+  /** undefined: there is no ACTIVE cluster of that name. */
+  change(
+    scope: Scope,
+    name: string,
+    change: (cluster: Cluster) => Cluster | undefined,
+  ): Promise<StoredCluster | undefined>;
+  /** ACTIVE -> INACTIVE, unless tasks are live in it. */
+  delete(
+    scope: Scope,
+    name: string,
+  ): Promise<{ readonly outcome: 'deleted' | 'missing' | 'has-tasks'; readonly stored?: StoredCluster }>;
+  /** Names of ACTIVE clusters, in order. */
+  list(scope: Scope, page: PageRequest): Promise<Page<string>>;
+}
+
+export interface TaskDefinitionName {
+  readonly family: string;
+  readonly revision: number;
+}
+
+export interface TaskDefinitionStore {
+  /** Takes the family's next revision number; a number is never used twice. */
+  register(scope: Scope, body: TaskDefinitionBody, tags: readonly Tag[], at: Millis): Promise<TaskDefinition>;
+  get(scope: Scope, name: TaskDefinitionName): Promise<TaskDefinition | undefined>;
+  /** Newest ACTIVE revision of the family. */
+  latest(scope: Scope, family: string): Promise<TaskDefinition | undefined>;
+  change(
+    scope: Scope,
+    name: TaskDefinitionName,
+    change: (definition: TaskDefinition) => TaskDefinition | undefined,
+  ): Promise<TaskDefinition | undefined>;
+  /** Ordered by family, then revision. `family` is exact. */
+  list(
+    scope: Scope,
+    filter: { readonly status: TaskDefinitionStatus; readonly family?: string; readonly descending?: boolean },
+    page: PageRequest,
+  ): Promise<Page<TaskDefinitionName>>;
+  /** INACTIVE: families with no ACTIVE revision. */
+  listFamilies(
+    scope: Scope,
+    filter: { readonly status: 'ACTIVE' | 'INACTIVE' | 'ALL'; readonly prefix?: string },
+    page: PageRequest,
+  ): Promise<Page<string>>;
+}
+
+/** A task that is to be recorded and to take its share of a worker, both or neither. */
+export interface NewTask {
+  readonly spec: Omit<TaskSpec, 'worker'>;
+  readonly wanted: Wanted;
+}
+
+export interface PlaceRequest {
+  readonly tasks: readonly NewTask[];
+  /** The cluster must still be ACTIVE when the tasks are recorded. */
+  readonly clusterName: string;
+  /** RunTask's clientToken with a digest of the request it came with. */
+  readonly token?: { readonly value: string; readonly requestDigest: string };
+}
+
+export type PlaceResult =
+  | { readonly outcome: 'placed'; readonly tasks: readonly Task[]; readonly unplaced: number }
+  /** The token was used before: with the same request (the tasks are the earlier ones) or with another one. */
+  | { readonly outcome: 'repeated'; readonly tasks: readonly Task[] }
+  | { readonly outcome: 'token-conflict'; readonly tasks: readonly Task[] }
+  | { readonly outcome: 'cluster-inactive' };
+
+export interface TaskFilter {
+  readonly clusterName: string;
+  readonly desiredStatus: DesiredStatus;
+  readonly family?: string;
+  readonly startedBy?: string;
+  readonly serviceName?: string;
+}
+
+export interface TaskStore {
+  place(scope: Scope, request: PlaceRequest): Promise<PlaceResult>;
+  /** In the order of `ids`. */
+  get(scope: Scope, ids: readonly string[]): Promise<readonly (Task | undefined)[]>;
+  /**
+   * The control plane's writer: changes what is wanted, and wakes the worker.
+   * undefined: no such task.
+   */
+  want(scope: Scope, id: string, change: (task: Task) => Wanted | undefined): Promise<Task | undefined>;
+  /** Ids of tasks, in order of id. */
+  list(scope: Scope, filter: TaskFilter, page: PageRequest): Promise<Page<string>>;
+}
+
+/** One worker's side of the store. Every write is refused with FencedError once another instance holds the name. */
+export interface WorkerStore {
+  list(): Promise<readonly Worker[]>;
+  /** @throws WorkerNameTakenError while another live instance holds the name */
+  register(registration: WorkerRegistration): Promise<void>;
+  /** Renews the lease; returns the tasks whose wanted state changed after `since`, and the new position. */
+  heartbeat(
+    name: string,
+    instance: string,
+    since: number,
+  ): Promise<{ readonly changed: readonly TaskKey[]; readonly position: number }>;
+  /** Gives the lease up; tasks stay with the name. */
+  release(name: string, instance: string): Promise<void>;
+  /** Every task that the worker holds: recorded and not yet STOPPED. */
+  tasks(name: string): Promise<readonly TaskKey[]>;
+  /** Leases a range of the task network: the index of a free one that is not in `taken`. The name keeps its range. */
+  leaseNetworkRange(name: string, ranges: number, taken: readonly number[]): Promise<number | undefined>;
+}
+
+export interface AccountSettingStore {
+  /** name -> value for one principal ARN, or for the account's default (principal undefined). */
+  get(scope: Scope, principal: string | undefined): Promise<Readonly<Record<string, string>>>;
+  put(scope: Scope, principal: string | undefined, name: string, value: string): Promise<void>;
+  delete(scope: Scope, principal: string, name: string): Promise<string | undefined>;
+  principals(scope: Scope): Promise<readonly string[]>;
+}
+
+export interface Store {
+  readonly clusters: ClusterStore;
+  readonly taskDefinitions: TaskDefinitionStore;
+  readonly tasks: TaskStore;
+  readonly workers: WorkerStore;
+  readonly accountSettings: AccountSettingStore;
+}

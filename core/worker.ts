@@ -1,0 +1,27 @@
+/** A worker as the control plane sees it: a name, a lease, and capacity that placement reserves. Never shown to users. */
+import type { Millis } from './task.ts';
+
+/** What a worker says of itself when it registers. */
+export interface WorkerRegistration {
+  readonly name: string;
+  /** Random for each process: tells a restarted worker from its former self. */
+  readonly instance: string;
+  /** Where the process runs, so that a successor on the same host can see that it is dead. */
+  readonly process: { readonly bootId: string; readonly pid: number; readonly startedAt: string };
+  readonly runtime: string;
+  readonly cpuArchitecture: 'X86_64' | 'ARM64';
+  /** CPU units that placement may hand out, overcommit included. */
+  readonly cpu: number;
+  /** MiB that placement may hand out. */
+  readonly memory: number;
+  /** Number of tasks that the worker's address range can hold. */
+  readonly slots: number;
+}
+
+export interface Worker extends WorkerRegistration {
+  readonly cpuUsed: number;
+  readonly memoryUsed: number;
+  readonly slotsUsed: number;
+  /** Redis's clock; past it the worker gets no new tasks. */
+  readonly leaseUntil: Millis;
+}

@@ -1,0 +1,256 @@
+/**
+ * The contract between a worker and whatever runs containers.
+ *
+ * Words: a *sandbox* is what one group of containers shares: a network namespace with one address, and limits that
+ * hold over all of them together. A *container* lives in exactly one sandbox. A *handle* is plain JSON: it can be
+ * stored, given back to another process after a restart, and still names the same thing.
+ *
+ * Life of a container: createContainer -> startContainer -> waitContainer -> removeContainer. stopContainer may come at
+ * any time. stopContainer, removeContainer and removeSandbox are idempotent: what is absent is a success. removeSandbox
+ * removes the containers in it too, running or not.
+ *
+ * A driver owns everything that carries its `owner` label and nothing else; `recover` lists it after a restart, so that
+ * the caller can take it back or remove it. Creating a sandbox or container under an id that exists already (a call
+ * repeated after a crash) returns what is there.
+ *
+ * Errors are DriverError with a `kind`; messages are the engine's own words, without host paths.
+ */
+
+export interface Driver {
+  readonly name: string;
+
+  /** Makes ready what sandboxes need (bridge, pause image, warm pool). Call once, before anything else. */
+  open(): Promise<void>;
+  /** Stops timers and connections, removes the unused warm pool; leaves sandboxes and their containers running. */
+  close(): Promise<void>;
+
+  capabilities(): Promise<Capabilities>;
+
+  /**
+   * Brings an image to the host and resolves its digest.
+   * @throws DriverError kind image-*
+   */
+  pullImage(request: PullRequest): Promise<ImageInfo>;
+
+  createSandbox(config: SandboxConfig, signal?: AbortSignal): Promise<Sandbox>;
+  removeSandbox(id: string): Promise<void>;
+
+  createContainer(config: ContainerConfig, signal?: AbortSignal): Promise<ContainerHandle>;
+  /** Resolves when the container's first process runs. Its later exit is waitContainer's to tell. */
+  startContainer(handle: ContainerHandle): Promise<{ readonly startedAt: number }>;
+  /** Resolves when the container has ended, at once when it already has. */
+  waitContainer(handle: ContainerHandle, signal?: AbortSignal): Promise<ContainerExit>;
+  /** Sends the stop signal, waits, then kills. Resolves when the container has ended. */
+  stopContainer(handle: ContainerHandle, graceSeconds: number): Promise<void>;
+  removeContainer(handle: ContainerHandle): Promise<void>;
+  /** undefined: no such container. */
+  inspectContainer(handle: ContainerHandle): Promise<ContainerState | undefined>;
+
+  /** The container's output in order, oldest first; ends with the container unless it ended before. */
+  logs(handle: ContainerHandle, options: LogOptions): AsyncIterable<LogChunk>;
+  exec(handle: ContainerHandle, config: ExecConfig): Promise<ExecSession>;
+  stats(handle: ContainerHandle): Promise<ContainerStats>;
+
+  /** Everything of ours on this host, except the warm pool. */
+  recover(): Promise<readonly RecoveredSandbox[]>;
+  /** Removes everything that carries the owner label: sandboxes, containers, networks, limits, the warm pool. */
+  clean(): Promise<CleanReport>;
+}
+
+export interface Capabilities {
+  /** For example `Docker Engine 20.10.24`. */
+  readonly engine: string;
+  readonly cgroupVersion: 1 | 2 | 'none';
+  /** Limits that hold over all containers of a sandbox together; false: each container has its share. */
+  readonly sandboxLimits: boolean;
+  readonly pidsLimit: boolean;
+  readonly exec: boolean;
+  readonly stats: boolean;
+  readonly isolation: 'container' | 'vm' | 'none';
+  readonly architecture: 'amd64' | 'arm64';
+  /** Sentences for `doctor`: what this host cannot do, and what to do about it. */
+  readonly limitations: readonly string[];
+}
+
+export type PullPolicy = 'default' | 'always' | 'once' | 'prefer-cached';
+
+export interface PullRequest {
+  readonly image: string;
+  readonly policy: PullPolicy;
+  readonly platform: { readonly os: 'linux'; readonly architecture: 'amd64' | 'arm64' };
+  readonly credentials?: { readonly username: string; readonly password: string };
+  readonly onProgress?: (progress: PullProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface PullProgress {
+  readonly status: string;
+  readonly current?: number;
+  readonly total?: number;
+}
+
+export interface ImageInfo {
+  /** Name that createContainer accepts. */
+  readonly image: string;
+  /** `sha256:…` of the manifest when it came from a registry, else of the image's configuration. */
+  readonly digest: string;
+  readonly stopSignal?: string;
+}
+
+export interface Limits {
+  /** CPU cores, may be fractional; undefined: no limit. */
+  readonly cpus?: number;
+  /** Bytes; undefined: no limit. */
+  readonly memory?: number;
+  /** Processes and threads; undefined: no limit. */
+  readonly pids?: number;
+}
+
+export interface SandboxConfig {
+  /** Chosen by the caller, unique, `[A-Za-z0-9_.-]`. */
+  readonly id: string;
+  readonly hostname: string;
+  readonly limits: Limits;
+  /** Comes back from `recover`. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Sysctls of the sandbox's network namespace. */
+  readonly sysctls?: Readonly<Record<string, string>>;
+}
+
+export interface Sandbox {
+  readonly id: string;
+  readonly ipv4Address: string;
+  readonly macAddress: string;
+  readonly gateway: string;
+  /** Length of the network's prefix. */
+  readonly prefixLength: number;
+}
+
+export interface ContainerConfig {
+  readonly sandboxId: string;
+  /** Unique in the sandbox. */
+  readonly name: string;
+  readonly image: string;
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly workingDirectory?: string;
+  readonly user?: string;
+  readonly readonlyRootFilesystem?: boolean;
+  /** Relative weight among the sandbox's containers (1024 = one core's worth). */
+  readonly cpuShares?: number;
+  readonly limits: Limits;
+  /** Bytes that the container keeps under memory pressure. */
+  readonly memoryReservation?: number;
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly capabilities: { readonly add: readonly string[]; readonly drop: readonly string[] };
+  readonly noNewPrivileges?: boolean;
+  readonly init?: boolean;
+  readonly tty?: boolean;
+  readonly stdinOpen?: boolean;
+  readonly stopSignal?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly sysctls?: Readonly<Record<string, string>>;
+}
+
+export interface ContainerHandle {
+  readonly sandboxId: string;
+  readonly name: string;
+  /** The engine's own id. */
+  readonly id: string;
+}
+
+export interface ContainerExit {
+  /** 128 + signal number when a signal ended it. */
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  /** Milliseconds since the epoch. */
+  readonly finishedAt: number;
+  /** The engine's words when the process could not be run. */
+  readonly error?: string;
+}
+
+export interface ContainerState {
+  readonly handle: ContainerHandle;
+  readonly status: 'created' | 'running' | 'exited';
+  readonly startedAt?: number;
+  readonly exit?: ContainerExit;
+  readonly imageDigest?: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface LogOptions {
+  readonly follow: boolean;
+  /** Milliseconds since the epoch. */
+  readonly since?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface LogChunk {
+  readonly stream: 'stdout' | 'stderr';
+  readonly data: Uint8Array;
+}
+
+export interface ExecConfig {
+  readonly command: readonly string[];
+  readonly tty: boolean;
+  readonly user?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface ExecSession {
+  readonly output: AsyncIterable<LogChunk>;
+  write(data: Uint8Array): Promise<void>;
+  resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
+  close(): void;
+  wait(): Promise<{ readonly exitCode: number }>;
+}
+
+export interface ContainerStats {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** CPU time used so far, nanoseconds. */
+  readonly cpuNanoseconds: number;
+  readonly memoryBytes: number;
+  readonly memoryLimitBytes?: number;
+  readonly pids?: number;
+}
+
+export interface RecoveredSandbox {
+  /** undefined: the sandbox's own process is gone, only containers or limits of it are left. */
+  readonly sandbox: Sandbox | undefined;
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly containers: readonly ContainerState[];
+}
+
+export interface CleanReport {
+  readonly containers: number;
+  readonly networks: number;
+  readonly cgroups: number;
+}
+
+export type DriverErrorKind =
+  | 'image-not-found'
+  | 'image-unauthorized'
+  | 'image-platform'
+  | 'image-registry' // the registry could not be reached or answered an error
+  | 'image-disk'
+  | 'create' // the configuration was refused by the engine
+  | 'start' // the process could not be run (no such command, bad user, …)
+  | 'engine' // the engine is not reachable or broke down; trying again may help
+  | 'not-found'
+  | 'cancelled';
+
+export class DriverError extends Error {
+  readonly kind: DriverErrorKind;
+  constructor(kind: DriverErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DriverError';
+    this.kind = kind;
+  }
+  /** True when the same call may succeed later without any change of its arguments. */
+  get retryable(): boolean {
+    return this.kind === 'engine' || this.kind === 'image-registry';
+  }
+}
