@@ -7,7 +7,7 @@
 import type { Tag } from '@aws-sdk/client-ecs';
 import type { Cluster, ClusterCounts } from '../cluster.ts';
 import type { Scope } from '../scope.ts';
-import type { DesiredStatus, Millis, Task, TaskKey, TaskSpec, Wanted } from '../task.ts';
+import type { DesiredStatus, Millis, Observed, Task, TaskKey, TaskSpec, Wanted } from '../task.ts';
 import type { TaskDefinition, TaskDefinitionBody, TaskDefinitionStatus } from '../task-definition.ts';
 import type { Worker, WorkerRegistration } from '../worker.ts';
 
@@ -77,6 +77,8 @@ export interface TaskDefinitionStore {
     filter: { readonly status: 'ACTIVE' | 'INACTIVE' | 'ALL'; readonly prefix?: string },
     page: PageRequest,
   ): Promise<Page<string>>;
+  /** Forgets definitions whose deletion was asked for before a moment and that no live task uses; returns how many. */
+  purgeDeleted(before: Millis, most: number): Promise<number>;
 }
 
 /** A task that is to be recorded and to take its share of a worker, both or neither. */
@@ -117,15 +119,27 @@ export interface TaskStore {
    * undefined: no such task.
    */
   want(scope: Scope, id: string, change: (task: Task) => Wanted | undefined): Promise<Task | undefined>;
+  /**
+   * The worker's writer: adds to what was observed. Starts from `task` as the worker knows it.
+   * @throws FencedError once another instance holds the worker's name
+   */
+  observe(task: Task, instance: string, change: (task: Task) => Observed | undefined): Promise<Task>;
   /** Ids of tasks, in order of id. */
   list(scope: Scope, filter: TaskFilter, page: PageRequest): Promise<Page<string>>;
+  /** Forgets at most `most` tasks that stopped before a moment; returns how many. */
+  purgeStopped(before: Millis, most: number): Promise<number>;
 }
 
 /** One worker's side of the store. Every write is refused with FencedError once another instance holds the name. */
 export interface WorkerStore {
+  /** leaseUntil is given in this host's clock. */
   list(): Promise<readonly Worker[]>;
-  /** @throws WorkerNameTakenError while another live instance holds the name */
-  register(registration: WorkerRegistration): Promise<void>;
+  get(name: string): Promise<Worker | undefined>;
+  /**
+   * `isDead` tells of the present holder's process whether it is known to have ended; then its lease need not run out.
+   * @throws WorkerNameTakenError while another live instance holds the name
+   */
+  register(registration: WorkerRegistration, isDead: (holder: WorkerRegistration) => boolean): Promise<void>;
   /** Renews the lease; returns the tasks whose wanted state changed after `since`, and the new position. */
   heartbeat(
     name: string,
@@ -138,6 +152,8 @@ export interface WorkerStore {
   tasks(name: string): Promise<readonly TaskKey[]>;
   /** Leases a range of the task network: the index of a free one that is not in `taken`. The name keeps its range. */
   leaseNetworkRange(name: string, ranges: number, taken: readonly number[]): Promise<number | undefined>;
+  /** Forgets workers without tasks whose lease ended before a moment; returns how many. */
+  purgeAbandoned(before: Millis): Promise<number>;
 }
 
 export interface AccountSettingStore {

@@ -1,0 +1,46 @@
+/** Which workers may take a task, best first. Pure: the reservation itself is the store's, and atomic. */
+import type { Millis, TaskSpec } from './task.ts';
+import type { Worker } from './worker.ts';
+
+export type TaskNeeds = Pick<TaskSpec, 'cpu' | 'memory' | 'cpuArchitecture'>;
+
+export function fits(task: TaskNeeds, worker: Worker, now: Millis): boolean {
+  return (
+    worker.leaseUntil > now &&
+    worker.cpuArchitecture === task.cpuArchitecture &&
+    worker.cpu - worker.cpuUsed >= task.cpu &&
+    worker.memory - worker.memoryUsed >= task.memory &&
+    worker.slots > worker.slotsUsed
+  );
+}
+
+/** Spreads: the worker with the largest free share of memory, then of CPU, comes first. Ties go by name. */
+export function rankWorkers(
+  task: TaskNeeds,
+  workers: readonly Worker[],
+  now: Millis,
+  limit: number,
+): readonly Worker[] {
+  const best: Worker[] = [];
+  for (const worker of workers) {
+    if (!fits(task, worker, now)) continue;
+    let at = best.length;
+    while (at > 0 && precedes(worker, best[at - 1] as Worker)) at -= 1;
+    if (at < limit) {
+      best.splice(at, 0, worker);
+      if (best.length > limit) best.pop();
+    }
+  }
+  return best;
+}
+
+function precedes(a: Worker, b: Worker): boolean {
+  const memory = freeShare(a.memory, a.memoryUsed) - freeShare(b.memory, b.memoryUsed);
+  if (memory !== 0) return memory > 0;
+  const cpu = freeShare(a.cpu, a.cpuUsed) - freeShare(b.cpu, b.cpuUsed);
+  return cpu !== 0 ? cpu > 0 : a.name < b.name;
+}
+
+function freeShare(total: number, used: number): number {
+  return (total - used) / total;
+}

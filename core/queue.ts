@@ -1,0 +1,109 @@
+/**
+ * Launches and stops reach a worker through a BullMQ queue of its own. A job carries no state: it names a task to look
+ * at. A job that is lost is made good by the worker's next heartbeat, one that comes twice changes nothing.
+ */
+import { Queue, Worker as QueueWorker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { TaskKey } from './task.ts';
+
+export interface TaskJob {
+  readonly task: TaskKey;
+}
+
+const queueName = (worker: string) => `tasks-${worker}`;
+const queuePrefix = (prefix: string) => `${prefix}:queue`;
+
+export interface Waker {
+  /** Does not wait: what is wanted is already recorded. */
+  readonly wake: (worker: string, tasks: readonly TaskKey[]) => void;
+  /** Waits for jobs that are on their way. */
+  close(): Promise<void>;
+}
+
+/** Adds jobs to workers' queues. `failed` hears of jobs that could not be added. */
+export function createWaker(redis: Redis, prefix: string, failed: (error: Error) => void): Waker {
+  const queues = new Map<string, Queue<TaskJob>>();
+  const underWay = new Set<Promise<unknown>>();
+
+  function queueOf(worker: string): Queue<TaskJob> {
+    let queue = queues.get(worker);
+    if (!queue) {
+      queue = new Queue<TaskJob>(queueName(worker), {
+        connection: redis,
+        prefix: queuePrefix(prefix),
+        streams: { events: { maxLen: 10 } },
+        defaultJobOptions: { removeOnComplete: true, removeOnFail: { count: 100 } },
+      });
+      queue.on('error', failed);
+      queues.set(worker, queue);
+    }
+    return queue;
+  }
+
+  return {
+    wake(worker, tasks) {
+      const added = queueOf(worker)
+        .addBulk(tasks.map((task) => ({ name: 'task', data: { task } })))
+        .catch(failed)
+        .finally(() => underWay.delete(added));
+      underWay.add(added);
+    },
+    async close() {
+      await Promise.allSettled(underWay);
+      await Promise.all([...queues.values()].map(async (queue) => await queue.close()));
+    },
+  };
+}
+
+/** Handles one worker's jobs, at most `concurrency` at once; `handle` resolves when the task needs no more for now. */
+export function consumeTaskJobs(
+  redis: Redis,
+  options: { readonly prefix: string; readonly worker: string; readonly concurrency: number },
+  handle: (task: TaskKey) => Promise<void>,
+  failed: (error: Error) => void,
+): { close(): Promise<void> } {
+  const consumer = new QueueWorker<TaskJob>(queueName(options.worker), async (job) => await handle(job.data.task), {
+    connection: redis,
+    prefix: queuePrefix(options.prefix),
+    concurrency: options.concurrency,
+    drainDelay: 60,
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 100 },
+  });
+  consumer.on('error', failed);
+  consumer.on('failed', (_job, error) => failed(error));
+  return {
+    // Jobs under way are not waited for: the tasks they name are found again by the next start.
+    close: async () => await consumer.close(true),
+  };
+}
+
+/** Runs `sweep` every `everySeconds`, once however many processes take part. */
+export async function scheduleSweeps(
+  redis: Redis,
+  options: { readonly prefix: string; readonly everySeconds: number },
+  sweep: () => Promise<void>,
+  failed: (error: Error) => void,
+): Promise<{ close(): Promise<void> }> {
+  const queue = new Queue('sweeps', {
+    connection: redis,
+    prefix: queuePrefix(options.prefix),
+    streams: { events: { maxLen: 10 } },
+  });
+  const consumer = new QueueWorker('sweeps', async () => await sweep(), {
+    connection: redis,
+    prefix: queuePrefix(options.prefix),
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 10 },
+  });
+  queue.on('error', failed);
+  consumer.on('error', failed);
+  consumer.on('failed', (_job, error) => failed(error));
+  await queue.upsertJobScheduler('sweep', { every: options.everySeconds * 1000 });
+  return {
+    async close() {
+      await consumer.close();
+      await queue.close();
+    },
+  };
+}
