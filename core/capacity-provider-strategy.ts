@@ -1,6 +1,7 @@
 /** Which capacity provider each of a number of tasks goes to. Pure. */
 
 export interface StrategyItem {
+  /** The provider's short name. */
   readonly capacityProvider: string;
   /** Tasks that go here before any weight counts. */
   readonly base: number;
