@@ -1,0 +1,129 @@
+/** RunTask: judge the request as a whole, then record and place its tasks in one step. */
+import { createHash } from 'node:crypto';
+import { ConflictException, type Failure, type RunTaskRequest, type RunTaskResponse } from '@aws-sdk/client-ecs';
+import { effectiveContainers, effectiveTask } from '../../../core/overrides.ts';
+import type { PlaceRequest } from '../../../core/store/store.ts';
+import type { Task } from '../../../core/task.ts';
+import type { TaskDefinitionBody } from '../../../core/task-definition.ts';
+import type { RequestContext } from '../../operation.ts';
+import { taskArn } from '../arn.ts';
+import { activeCluster } from '../cluster-lookup.ts';
+import type { EcsDeps } from '../deps.ts';
+import { clusterNotFound, invalidParameter, unsupportedFeature } from '../errors.ts';
+import { canonicalJson } from '../pagination.ts';
+import { taskView } from '../task-view.ts';
+import { definitionToRun } from './definition.ts';
+import { chooseProviders } from './launch.ts';
+import { validNetwork } from './network.ts';
+import { validOverrides } from './overrides.ts';
+import { refuseUnusable, validClientToken, validCount, validGroup, validStartedBy } from './parameters.ts';
+import { choosePlatform } from './platform.ts';
+import { tagsOfNewTask } from './tags.ts';
+import { type Blueprint, newTaskSpec } from './task-spec.ts';
+
+const noCapacity: Failure = {
+  reason: 'Capacity is unavailable at this time. Please try again later or in a different availability zone',
+};
+
+export async function runTask(
+  deps: EcsDeps,
+  input: RunTaskRequest,
+  { caller }: RequestContext,
+): Promise<RunTaskResponse> {
+  const request = await placeRequest(deps, input, caller);
+  const result = await deps.store.tasks.place(caller, request);
+  switch (result.outcome) {
+    case 'placed':
+      return answer(result.tasks, result.unplaced);
+    case 'repeated':
+      return answer(result.tasks, unplacedBefore(request, result.tasks));
+    case 'token-conflict':
+      throw new ConflictException({
+        message: 'The provided clientToken is already in use with a different RunTask request.',
+        resourceIds: result.tasks.map(({ spec }) => taskArn(spec, spec.clusterName, spec.taskId)),
+        $metadata: {},
+      });
+    case 'cluster-inactive':
+      throw clusterNotFound();
+  }
+}
+
+/** Tokens outlive tasks: when none of the tasks is remembered any more, nothing is known of those that found no place. */
+function unplacedBefore(request: PlaceRequest, remembered: readonly Task[]): number {
+  return remembered.length === 0 ? 0 : request.tasks.length - remembered.length;
+}
+
+function answer(tasks: readonly Task[], unplaced: number): RunTaskResponse {
+  return {
+    tasks: tasks.map((task) => taskView(task, { tags: true })),
+    failures: Array.from({ length: unplaced }, () => noCapacity),
+  };
+}
+
+async function placeRequest(
+  { store, clock, newUuid }: EcsDeps,
+  input: RunTaskRequest,
+  caller: RequestContext['caller'],
+): Promise<PlaceRequest> {
+  const count = validCount(input.count);
+  const startedBy = validStartedBy(input.startedBy);
+  const token = validClientToken(input.clientToken);
+  const { cluster } = await activeCluster(store, caller, input.cluster);
+  const definition = await definitionToRun(store, caller, input.taskDefinition ?? '');
+  const providers = chooseProviders(input, cluster, count);
+  const blueprint: Blueprint = {
+    ...judgeAgainst(definition.body, input),
+    scope: caller,
+    clusterName: cluster.name,
+    definition,
+    startedBy,
+    createdAt: clock(),
+  };
+  const tags = tagsOfNewTask(input, definition.tags, cluster.name);
+  return {
+    clusterName: cluster.name,
+    tasks: providers.map((capacityProviderName, index) => ({
+      spec: newTaskSpec(blueprint, { index, capacityProviderName, newUuid }),
+      wanted: { tags },
+    })),
+    ...(token !== undefined && { token: { value: token, requestDigest: digestOf(input) } }),
+  };
+}
+
+/** What the request says about the definition, once both are known to go together. */
+function judgeAgainst(
+  definition: TaskDefinitionBody,
+  input: RunTaskRequest,
+): Pick<Blueprint, 'overrides' | 'network' | 'platform' | 'group' | 'enableExecuteCommand'> {
+  refuseUnusable(input);
+  refuseVolumes(input, definition);
+  if (!definition.compatibilities?.includes('FARGATE'))
+    throw invalidParameter('Task definition does not support launch_type FARGATE.');
+  const network = validNetwork(definition.networkMode, input.networkConfiguration);
+  const overrides = validOverrides(definition, input.overrides);
+  const task = effectiveTask(definition, overrides);
+  const { enableExecuteCommand = false, platformVersion } = input;
+  if (enableExecuteCommand && task.taskRoleArn === undefined)
+    throw invalidParameter(
+      'The execute command failed because a valid task role is not being used. Specify a valid task role in your ' +
+        'task definition or as a task override and try again.',
+    );
+  const effective = { ...definition, containerDefinitions: [...effectiveContainers(definition, overrides)] };
+  return {
+    network,
+    overrides,
+    enableExecuteCommand,
+    platform: choosePlatform(platformVersion, { definition: effective, task, enableExecuteCommand }),
+    group: validGroup(input.group, definition.family),
+  };
+}
+
+function refuseVolumes(input: RunTaskRequest, definition: TaskDefinitionBody): void {
+  if (input.volumeConfigurations?.length || definition.volumes?.some((volume) => volume.configuredAtLaunch))
+    throw unsupportedFeature('Amazon EBS volumes, which are configured at launch, are not supported.');
+}
+
+/** Equal for requests that ask for the same thing, whatever the order of their members. */
+function digestOf({ clientToken: _, ...parameters }: RunTaskRequest): string {
+  return createHash('sha256').update(canonicalJson(parameters)).digest('base64url');
+}

@@ -1,0 +1,50 @@
+import { type ListTasksRequest, type ListTasksResponse, ServiceNotFoundException } from '@aws-sdk/client-ecs';
+import type { Scope } from '../../core/scope.ts';
+import type { TaskFilter } from '../../core/store/store.ts';
+import type { RequestContext } from '../operation.ts';
+import { findIdInCluster, taskArn } from './arn.ts';
+import { activeCluster } from './cluster-lookup.ts';
+import type { EcsDeps } from './deps.ts';
+import { invalidParameter } from './errors.ts';
+import { paging } from './pagination.ts';
+
+export async function listTasks(
+  { store }: EcsDeps,
+  input: ListTasksRequest,
+  { caller }: RequestContext,
+): Promise<ListTasksResponse> {
+  const pages = paging(caller, 'ListTasks', input);
+  const { cluster } = await activeCluster(store, caller, input.cluster);
+  const filter = filterOf(caller, cluster.name, input);
+  if (filter === 'matches nothing') return { taskArns: [] };
+  const { items, next } = await store.tasks.list(caller, filter, pages.request);
+  const nextToken = pages.token(next);
+  return {
+    taskArns: items.map((id) => taskArn(caller, cluster.name, id)),
+    ...(nextToken !== undefined && { nextToken }),
+  };
+}
+
+function filterOf(scope: Scope, clusterName: string, input: ListTasksRequest): TaskFilter | 'matches nothing' {
+  const { startedBy, family, serviceName, containerInstance, daemonName, launchType } = input;
+  if (startedBy !== undefined && (family ?? serviceName ?? containerInstance ?? daemonName ?? launchType) !== undefined)
+    throw invalidParameter('startedBy cannot be combined with other filters.');
+  if (serviceName !== undefined) {
+    findIdInCluster(scope, clusterName, 'service', serviceName);
+    throw new ServiceNotFoundException({ message: 'Service not found.', $metadata: {} });
+  }
+  if (containerInstance !== undefined) {
+    findIdInCluster(scope, clusterName, 'container-instance', containerInstance);
+    throw invalidParameter('The referenced container instance was not found.');
+  }
+  if (daemonName !== undefined) throw invalidParameter('The referenced daemon was not found.');
+  if (launchType !== undefined && launchType !== 'FARGATE') return 'matches nothing';
+  // Only a task's lastStatus is ever PENDING.
+  if (input.desiredStatus === 'PENDING') return 'matches nothing';
+  return {
+    clusterName,
+    desiredStatus: input.desiredStatus ?? 'RUNNING',
+    ...(family !== undefined && { family }),
+    ...(startedBy !== undefined && { startedBy }),
+  };
+}

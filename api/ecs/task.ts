@@ -1,0 +1,19 @@
+/** Task operations. Task protection and ECS Exec come with what they need: services, and a way into a container. */
+import type * as ecs from '@aws-sdk/client-ecs';
+import type { HandlersOf } from '../operation.ts';
+import type { EcsDeps } from './deps.ts';
+import { runTask } from './run-task/run-task.ts';
+import { describeTasks } from './task-describe.ts';
+import { listTasks } from './task-list.ts';
+import { startTask } from './task-start.ts';
+import { stopTask } from './task-stop.ts';
+
+export function taskHandlers(deps: EcsDeps) {
+  return {
+    RunTask: (input, context) => runTask(deps, input, context),
+    StartTask: (input, context) => startTask(deps, input, context),
+    StopTask: (input, context) => stopTask(deps, input, context),
+    DescribeTasks: (input, context) => describeTasks(deps, input, context),
+    ListTasks: (input, context) => listTasks(deps, input, context),
+  } satisfies HandlersOf<typeof ecs>;
+}
