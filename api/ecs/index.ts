@@ -1,8 +1,22 @@
 /** All ECS operations that are built, by name. */
-import type * as ecs from '@aws-sdk/client-ecs';
-import type { HandlersOf } from '../operation.ts';
+import { accountSettingHandlers } from './account-setting.ts';
+import { capacityProviderHandlers } from './capacity-provider.ts';
+import { clusterHandlers } from './cluster.ts';
+import { containerInstanceHandlers } from './container-instance.ts';
 import type { EcsDeps } from './deps.ts';
+import type { EcsHandlers } from './handlers.ts';
+import { tagHandlers } from './tag.ts';
+import { taskHandlers } from './task.ts';
+import { taskDefinitionHandlers } from './task-definition/handlers.ts';
 
-export function ecsHandlers(_deps: EcsDeps): HandlersOf<typeof ecs> {
-  return {};
+export function ecsHandlers(deps: EcsDeps): EcsHandlers {
+  return {
+    ...clusterHandlers(deps),
+    ...taskDefinitionHandlers(deps),
+    ...taskHandlers(deps),
+    ...tagHandlers(deps),
+    ...accountSettingHandlers(deps),
+    ...capacityProviderHandlers(deps),
+    ...containerInstanceHandlers(deps),
+  };
 }
