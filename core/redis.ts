@@ -8,6 +8,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 export function connectRedis(url: string, options: { readonly patience: number | null; readonly name: string }): Redis {
   const common: RedisOptions = {
     connectionName: options.name,
+    enableAutoPipelining: true,
     maxRetriesPerRequest: options.patience,
     retryStrategy: (attempt) => Math.min(50 * attempt, 1000),
   };

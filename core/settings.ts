@@ -1,6 +1,7 @@
 /** Every setting in one table: its flag, its environment variable, its default, and what it means. */
+import { isIPv4 } from 'node:net';
 import { availableParallelism, homedir, hostname, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 export interface Settings {
   /** Address that the API listens on. */
@@ -74,7 +75,7 @@ export const settingTable: readonly SettingRow[] = [
     'LONGSHORE_DATA_DIR',
     '~/.longshore',
     'folder of keys, embedded Redis, locks and logs',
-    (value) => value || defaultDataDir(),
+    (value) => resolve(value ?? defaultDataDir()),
   ),
   row(
     'redisUrl',
@@ -107,7 +108,7 @@ export const settingTable: readonly SettingRow[] = [
     'LONGSHORE_WORKER_NAME',
     "the host's name",
     'name of this worker; unique among the workers of one Redis',
-    (value) => value || hostname(),
+    (value) => value ?? hostname(),
   ),
   row(
     'workerCpu',
@@ -171,7 +172,7 @@ export const settingTable: readonly SettingRow[] = [
     'LONGSHORE_NETWORK',
     '10.213.0.0/16',
     'IPv4 range of task addresses; each worker leases a part',
-    matching('10.213.0.0/16', /^\d+\.\d+\.\d+\.\d+\/\d+$/, 'a range such as 10.213.0.0/16'),
+    networkRange('10.213.0.0/16'),
   ),
   row(
     'networkPrefix',
@@ -224,6 +225,13 @@ export function readSettings(
     }
   }
   return settings as unknown as Settings;
+}
+
+/** The environment that makes another process read the same settings. */
+export function settingsToEnv(settings: Settings): Record<string, string> {
+  return Object.fromEntries(
+    settingTable.flatMap(({ key, env }) => (settings[key] === undefined ? [] : [[env, String(settings[key])]])),
+  );
 }
 
 export class SettingError extends Error {
@@ -284,6 +292,16 @@ function matching(otherwise: string, pattern: RegExp, what: string): Read {
   return (value) => {
     if (value === undefined) return otherwise;
     if (!pattern.test(value)) throw new Error(what);
+    return value;
+  };
+}
+
+function networkRange(otherwise: string): Read {
+  return (value) => {
+    if (value === undefined) return otherwise;
+    const [, address, length] = /^([\d.]+)\/(\d{1,2})$/.exec(value) ?? [];
+    if (address === undefined || !isIPv4(address) || Number(length) < 8 || Number(length) > 28)
+      throw new Error('an IPv4 range such as 10.213.0.0/16, with a prefix length from 8 to 28');
     return value;
   };
 }

@@ -140,6 +140,8 @@ export interface WorkerStore {
    * @throws WorkerNameTakenError while another live instance holds the name
    */
   register(registration: WorkerRegistration, isDead: (holder: WorkerRegistration) => boolean): Promise<void>;
+  /** Lets placement use the worker, for `slots` tasks at once. */
+  open(name: string, instance: string, slots: number): Promise<void>;
   /** Renews the lease; returns the tasks whose wanted state changed after `since`, and the new position. */
   heartbeat(
     name: string,

@@ -1,0 +1,74 @@
+/** Assembles the API: settings in, an endpoint out. No logic of its own. */
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { systemClock } from '../core/clock.ts';
+import { createWaker, scheduleSweeps } from '../core/queue.ts';
+import { connectRedis } from '../core/redis.ts';
+import type { Settings } from '../core/settings.ts';
+import { createStore } from '../core/store/index.ts';
+import { sweep } from '../core/sweep.ts';
+import { createCredentialSource, loadOrCreateCredentials } from './credentials.ts';
+import { ecsHandlers } from './ecs/index.ts';
+import { ecsService } from './protocol/ecs.ts';
+import { createApiServer } from './server.ts';
+
+/** Reconnections that a request waits for: about three seconds, then it answers ServerException. */
+const redisPatience = 10;
+
+export interface ApiOptions {
+  readonly settings: Settings;
+  readonly redisUrl: string;
+  readonly log: Logger;
+}
+
+export interface RunningApi {
+  /** For example `http://127.0.0.1:4566`. */
+  readonly endpoint: string;
+  close(): Promise<void>;
+}
+
+/** @throws Error with code EADDRINUSE when the port is taken */
+export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise<RunningApi> {
+  await loadOrCreateCredentials(settings.dataDir, settings.accountId);
+  const redis = connectRedis(redisUrl, { patience: redisPatience, name: 'longshore-api' });
+  redis.on('error', (error) => log.warn({ err: error }, 'Redis is away'));
+  // BullMQ's connections wait for Redis however long it takes.
+  const queues = connectRedis(redisUrl, { patience: null, name: 'longshore-api-queues' });
+  queues.on('error', () => {});
+  const failed = (error: Error) => log.warn({ err: error }, 'a queue failed');
+  const waker = createWaker(queues, settings.redisPrefix, failed);
+  const store = createStore(redis, { prefix: settings.redisPrefix, wake: waker.wake });
+  const server = createApiServer({
+    services: [ecsService(ecsHandlers({ store, clock: systemClock, newUuid: randomUUID }))],
+    credentials: createCredentialSource(settings.dataDir),
+    settings,
+    clock: systemClock,
+    log,
+  });
+  const disconnect = () => {
+    redis.disconnect();
+    queues.disconnect();
+  };
+  try {
+    const listening = await server.listen();
+    const sweeps = await scheduleSweeps(
+      queues,
+      { prefix: settings.redisPrefix, everySeconds: Math.min(30, settings.stoppedTaskRetention) },
+      async () => await sweep(store, settings, systemClock()),
+      failed,
+    );
+    const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
+    return {
+      endpoint: `http://${host}:${listening.port}`,
+      async close() {
+        await listening.close();
+        await sweeps.close();
+        await waker.close();
+        disconnect();
+      },
+    };
+  } catch (error) {
+    disconnect();
+    throw error;
+  }
+}

@@ -1,0 +1,96 @@
+/** ECS's container definition in the runtime's words: the one translator. */
+import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+import { clusterArn, taskArn } from '../core/arn.ts';
+import type { Task } from '../core/task.ts';
+import type { ContainerConfig, ImageInfo, SandboxConfig } from '../runtime/driver.ts';
+
+/** Fargate's default of open files for each container. */
+const openFiles = 65_535;
+/** Processes and threads of a whole task: enough for any server, too few for a fork bomb to hurt the host. */
+const taskPids = 4096;
+/** The least CPU weight that engines know; ECS gives it to containers without `cpu`. */
+const leastShares = 2;
+
+const MiB = 2 ** 20;
+
+/** Limits of the task hold over all its containers together. */
+export function sandboxConfig(task: Task, containers: readonly ContainerDefinition[]): SandboxConfig {
+  const sysctls = systemControls(containers);
+  return {
+    id: task.spec.taskId,
+    hostname: `task-${task.spec.taskId.slice(0, 12)}`,
+    limits: { cpus: task.spec.cpu / 1024, memory: task.spec.memory * MiB, pids: taskPids },
+    labels: taskLabels(task),
+    ...(Object.keys(sysctls).length > 0 ? { sysctls } : {}),
+  };
+}
+
+/** `definition` has the task's overrides merged in. */
+export function containerConfig(task: Task, definition: ContainerDefinition, image: ImageInfo): ContainerConfig {
+  const { linuxParameters } = definition;
+  return {
+    sandboxId: task.spec.taskId,
+    name: definition.name ?? '',
+    image: image.image,
+    ...(definition.entryPoint?.length ? { entrypoint: definition.entryPoint } : {}),
+    ...(definition.command?.length ? { command: definition.command } : {}),
+    environment: environment(task, definition),
+    ...(definition.workingDirectory ? { workingDirectory: definition.workingDirectory } : {}),
+    ...(definition.user ? { user: definition.user } : {}),
+    readonlyRootFilesystem: definition.readonlyRootFilesystem ?? false,
+    cpuShares: Math.max(definition.cpu ?? 0, leastShares),
+    limits: definition.memory === undefined ? {} : { memory: definition.memory * MiB },
+    ...(definition.memoryReservation === undefined ? {} : { memoryReservation: definition.memoryReservation * MiB }),
+    ulimits: ulimits(definition),
+    capabilities: { add: linuxParameters?.capabilities?.add ?? [], drop: linuxParameters?.capabilities?.drop ?? [] },
+    init: linuxParameters?.initProcessEnabled ?? false,
+    tty: definition.pseudoTerminal ?? false,
+    stdinOpen: definition.interactive ?? false,
+    labels: {
+      ...definition.dockerLabels,
+      ...taskLabels(task),
+      'com.amazonaws.ecs.container-name': definition.name ?? '',
+    },
+  };
+}
+
+/** What ECS puts into every Fargate container, below what the definition says. */
+function environment(task: Task, definition: ContainerDefinition): Record<string, string> {
+  const own = Object.fromEntries((definition.environment ?? []).map(({ name = '', value = '' }) => [name, value]));
+  const namesRegion = 'AWS_REGION' in own || 'AWS_DEFAULT_REGION' in own;
+  return {
+    AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE',
+    ...(namesRegion ? {} : { AWS_REGION: task.spec.region, AWS_DEFAULT_REGION: task.spec.region }),
+    ...own,
+  };
+}
+
+function ulimits(definition: ContainerDefinition): ContainerConfig['ulimits'] {
+  const own = (definition.ulimits ?? []).map(({ name, softLimit, hardLimit }) => ({
+    name: name ?? '',
+    soft: softLimit ?? 0,
+    hard: hardLimit ?? 0,
+  }));
+  return own.some(({ name }) => name === 'nofile')
+    ? own
+    : [...own, { name: 'nofile', soft: openFiles, hard: openFiles }];
+}
+
+/** Network sysctls belong to the namespace that all containers share. */
+function systemControls(containers: readonly ContainerDefinition[]): Record<string, string> {
+  return Object.fromEntries(
+    containers.flatMap((container) =>
+      (container.systemControls ?? []).map(({ namespace = '', value = '' }) => [namespace, value]),
+    ),
+  );
+}
+
+/** The labels that the ECS agent gives containers. */
+function taskLabels({ spec }: Task): Record<string, string> {
+  return {
+    'com.amazonaws.ecs.cluster': clusterArn(spec, spec.clusterName),
+    'com.amazonaws.ecs.task-arn': taskArn(spec, spec.clusterName, spec.taskId),
+    'com.amazonaws.ecs.task-definition-family': spec.family,
+    'com.amazonaws.ecs.task-definition-version': String(spec.revision),
+  };
+}

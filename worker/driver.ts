@@ -1,0 +1,45 @@
+/** Builds the runtime driver that the settings name: the only place that knows which there are. */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Settings } from '../core/settings.ts';
+import type { Driver } from '../runtime/driver.ts';
+
+export interface DriverOptions {
+  /** Installation id: the label of everything that is made on this host. */
+  readonly owner: string;
+  readonly networkRange: { readonly subnet: string; readonly gateway: string };
+  readonly log: Logger;
+}
+
+type DriverSettings = Pick<Settings, 'runtime' | 'dockerHost' | 'warmPool' | 'dataDir'>;
+
+/** Not opened yet. Drivers are loaded when they are used: some are heavy. */
+export async function createDriver(settings: DriverSettings, options: DriverOptions): Promise<Driver> {
+  switch (settings.runtime) {
+    case 'docker': {
+      const { createDockerDriver } = await import('../runtime/docker/driver.ts');
+      return createDockerDriver({
+        ...options,
+        ...(settings.dockerHost === undefined ? {} : { dockerHost: settings.dockerHost }),
+        warmPool: settings.warmPool,
+        stateDir: join(settings.dataDir, 'runtime'),
+      });
+    }
+    case 'fake': {
+      const { createFakeDriver } = await import('../runtime/fake/driver.ts');
+      return createFakeDriver({ networkRange: options.networkRange, stateDir: join(settings.dataDir, 'runtime') });
+    }
+    case 'microvm':
+      throw new Error('LONGSHORE_RUNTIME=microvm is not built yet; use docker.');
+  }
+}
+
+/** Ranges on this host that a worker of this installation must not lease. */
+export async function occupiedRanges(settings: DriverSettings, owner: string): Promise<readonly string[]> {
+  if (settings.runtime !== 'docker') return [];
+  const { occupiedSubnets } = await import('../runtime/docker/network.ts');
+  return await occupiedSubnets({
+    owner,
+    ...(settings.dockerHost === undefined ? {} : { dockerHost: settings.dockerHost }),
+  });
+}

@@ -1,0 +1,201 @@
+/** From a placed task to RUNNING: network, images, containers. */
+import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+import { networkInterface } from '../core/network-interface.ts';
+import type { Observed, ObservedContainer, Task } from '../core/task.ts';
+import { type ContainerHandle, DriverError, type ImageInfo, type RecoveredSandbox } from '../runtime/driver.ts';
+import { containerConfig, sandboxConfig } from './container-config.ts';
+import { failureReason, type Step } from './failure.ts';
+import { persistently } from './persistence.ts';
+import { withContainer } from './recorder.ts';
+import type { RunningTask } from './task-runner.ts';
+
+/** How long an engine that does not answer is waited for before the launch fails, milliseconds. */
+const enginePatience = 120_000;
+/** Times that a pull is tried again when the registry did not answer or does not know the image. */
+const pullRetries = 1;
+
+/** A step of a launch failed for good. */
+class LaunchError extends Error {
+  override readonly name = 'LaunchError';
+}
+
+/** Resolves when all containers were started, or when the task is to stop; failures become the decision to stop. */
+export async function launch(task: RunningTask): Promise<void> {
+  try {
+    if (task.recovered) await takeBack(task, task.recovered);
+    if (task.stopping.aborted || task.recorder.task.observed.startedAt !== undefined) return;
+    await attachNetwork(task);
+    // Nothing of the launch may go on when the task is shut down: all containers are waited for.
+    const outcomes = await Promise.allSettled(
+      task.containers.map(async (definition) => await startContainer(task, definition)),
+    );
+    const broken = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (broken) throw broken.reason;
+    if (outcomes.some((outcome) => outcome.status === 'fulfilled' && outcome.value === 'not started')) return;
+    const now = task.context.clock();
+    await task.recorder.record((observed) => ({ ...observed, startedAt: now }));
+    task.log.info({ status: 'RUNNING' }, 'task started');
+  } catch (error) {
+    if (error instanceof LaunchError) await task.decide({ code: 'TaskFailedToStart', reason: error.message });
+    else if (!(error instanceof DriverError && error.kind === 'cancelled')) throw error;
+  }
+}
+
+/** Containers that an earlier process of this worker made: watched again, or their end reported as it was. */
+async function takeBack(task: RunningTask, recovered: RecoveredSandbox): Promise<void> {
+  const { recorder } = task;
+  const before = recorder.task.observed;
+  for (const { name } of recorder.task.spec.containers) {
+    const state = recovered.containers.find(({ handle }) => handle.name === name);
+    if (before.containers[name]?.finishedAt !== undefined) continue;
+    if (state && state.status !== 'created') {
+      const startedAt = state.startedAt ?? task.context.clock();
+      await recorder.record((observed) =>
+        withContainer(observed, name, {
+          startedAt: observed.containers[name]?.startedAt ?? startedAt,
+          ...(state.imageDigest === undefined ? {} : { imageDigest: state.imageDigest }),
+        }),
+      );
+      // One that has ended is told by the watch as well, with its real exit code.
+      task.watch(name, state.handle);
+    } else if (before.containers[name]?.startedAt !== undefined) {
+      await task.exited(name, { reason: 'CannotInspectContainerError: the container is no longer there' });
+    }
+  }
+  const runs = recovered.containers.some(({ status }) => status === 'running');
+  if (runs && !recovered.sandbox) {
+    await task.decide({
+      code: 'EssentialContainerExited',
+      reason: "ContainerRuntimeError: the task's network is gone",
+    });
+  }
+}
+
+async function attachNetwork(task: RunningTask): Promise<void> {
+  const { context, recorder } = task;
+  if (recorder.task.observed.networkInterface && task.recovered?.sandbox) return;
+  const config = sandboxConfig(recorder.task, task.containers);
+  const sandbox = await attempt(
+    task,
+    'sandbox',
+    async () => await context.starts(async () => await context.driver.createSandbox(config, task.stopping)),
+  );
+  const now = context.clock();
+  recordLater(task, (observed, { spec }) => ({
+    ...observed,
+    networkInterface: networkInterface(spec, sandbox),
+    connectivityAt: observed.connectivityAt ?? now,
+    pullStartedAt: observed.pullStartedAt ?? now,
+  }));
+}
+
+/** Essential containers that cannot start stop the task; others fail alone. */
+async function startContainer(task: RunningTask, definition: ContainerDefinition): Promise<'done' | 'not started'> {
+  const { driver, clock, starts } = task.context;
+  const name = definition.name ?? '';
+  if (task.started.has(name)) return 'done';
+  let facts: ObservedContainer = {};
+  try {
+    const image = await pull(task, definition);
+    const pullStoppedAt = clock();
+    facts = { imageDigest: image.digest, createdAt: pullStoppedAt };
+    const config = containerConfig(task.recorder.task, definition, image);
+    const create = async () => await starts(async () => await driver.createContainer(config, task.stopping));
+    const handle = await attempt(task, 'create', create, definition);
+    if (task.stopping.aborted) return 'not started';
+    let mayHaveStarted = task.recovered !== undefined;
+    const start = async () => {
+      const careful = mayHaveStarted;
+      mayHaveStarted = true;
+      return await starts(async () => await startOnce(task, handle, careful));
+    };
+    facts = { ...facts, startedAt: await attempt(task, 'start', start, definition) };
+    recordLater(task, (observed) => ({
+      ...withContainer(observed, name, facts),
+      pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
+    }));
+    task.watch(name, handle);
+    return 'done';
+  } catch (error) {
+    if (!(error instanceof LaunchError)) throw error;
+    const now = clock();
+    recordLater(task, (observed) =>
+      withContainer(observed, name, { ...facts, finishedAt: now, reason: error.message }),
+    );
+    if (definition.essential === false) return 'done';
+    await task.decide({ code: 'TaskFailedToStart', reason: error.message });
+    return 'not started';
+  }
+}
+
+/** A user's program never runs twice: what started before a crash or a lost answer counts as started. */
+async function startOnce(task: RunningTask, handle: ContainerHandle, mayHaveStarted: boolean): Promise<number> {
+  const { driver, clock } = task.context;
+  const state = mayHaveStarted ? await driver.inspectContainer(handle) : undefined;
+  if (state && state.status !== 'created') return state.startedAt ?? clock();
+  return (await driver.startContainer(handle)).startedAt;
+}
+
+/** The launch goes on meanwhile: the next record that is waited for comes after this one and tells what is wrong. */
+function recordLater(task: RunningTask, change: (observed: Observed, newest: Task) => Observed): void {
+  task.recorder.record(change).catch((error: unknown) => task.log.debug({ err: error }, 'a record failed'));
+}
+
+async function pull(task: RunningTask, { image = '' }: ContainerDefinition): Promise<ImageInfo> {
+  const { driver, pullPolicy } = task.context;
+  const architecture = task.recorder.task.spec.cpuArchitecture === 'ARM64' ? ('arm64' as const) : ('amd64' as const);
+  for (let retries = 0; ; retries += 1) {
+    try {
+      return await persistently(
+        async () =>
+          await driver.pullImage({
+            image,
+            policy: pullPolicy,
+            platform: { os: 'linux', architecture },
+            signal: task.stopping,
+          }),
+        AbortSignal.any([task.context.closing, task.stopping]),
+        (error) => !(error instanceof DriverError && error.kind === 'engine'),
+      );
+    } catch (error) {
+      if (cancelled(task, error)) throw new DriverError('cancelled', 'The task is to stop.');
+      const again =
+        error instanceof DriverError && (error.kind === 'image-registry' || error.kind === 'image-not-found');
+      if (!again || retries >= pullRetries) {
+        throw new LaunchError(failureReason('pull', error, { image, platform: `linux/${architecture}`, retries }), {
+          cause: error,
+        });
+      }
+    }
+  }
+}
+
+/** Runs a step of the runtime; an engine that is away for a while is waited for. */
+async function attempt<T>(
+  task: RunningTask,
+  step: Step,
+  action: () => Promise<T>,
+  definition: ContainerDefinition = {},
+): Promise<T> {
+  const deadline = task.context.clock() + enginePatience;
+  try {
+    return await persistently(
+      action,
+      AbortSignal.any([task.context.closing, task.stopping]),
+      (error) => !(error instanceof DriverError && error.kind === 'engine') || task.context.clock() > deadline,
+      (error) => task.log.warn({ err: error, step }, 'the engine failed; trying again'),
+    );
+  } catch (error) {
+    if (cancelled(task, error)) throw new DriverError('cancelled', 'The task is to stop.');
+    if (!(error instanceof DriverError)) throw error;
+    task.log.warn({ err: error, step, container: definition.name }, 'a task could not be started');
+    throw new LaunchError(failureReason(step, error), { cause: error });
+  }
+}
+
+function cancelled(task: RunningTask, error: unknown): boolean {
+  return (
+    (task.stopping.aborted || task.context.closing.aborted) &&
+    !(error instanceof DriverError && error.kind !== 'cancelled' && error.kind !== 'engine')
+  );
+}

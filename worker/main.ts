@@ -1,0 +1,127 @@
+/** Assembles a worker: settings in, running tasks out. No logic of its own. */
+import { randomUUID } from 'node:crypto';
+import { arch } from 'node:os';
+import pLimit from 'p-limit';
+import type { Logger } from 'pino';
+import { systemClock } from '../core/clock.ts';
+import type { FencedError } from '../core/errors.ts';
+import { consumeTaskJobs } from '../core/queue.ts';
+import { connectRedis } from '../core/redis.ts';
+import type { Settings } from '../core/settings.ts';
+import { createStore } from '../core/store/index.ts';
+import { startApiForwarder } from './api-forwarder.ts';
+import { createDefinitionCache } from './definition-cache.ts';
+import { createDriver, occupiedRanges } from './driver.ts';
+import { leaseNetworkRange } from './network-range.ts';
+import { ownProcess } from './process-identity.ts';
+import { registerWorker } from './registration.ts';
+import { createTaskRunners } from './task-runners.ts';
+
+/** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
+const jobConcurrency = 500;
+
+export interface WorkerOptions {
+  readonly settings: Settings;
+  readonly redisUrl: string;
+  /** Installation id of the data directory. */
+  readonly installation: string;
+  /** Where the API answers, for tasks' calls; absent: tasks cannot reach it. */
+  readonly endpoint?: string;
+  readonly log: Logger;
+  /** Called when another process took the worker's name: this one must end. */
+  readonly fenced?: (error: FencedError) => void;
+}
+
+export interface RunningWorker {
+  /** Leaves tasks running unless `stopTasks`. */
+  close(options?: { readonly stopTasks?: boolean }): Promise<void>;
+}
+
+/** @throws WorkerNameTakenError, DriverError, or Error with one sentence that says what is missing */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { settings, log } = options;
+  const fenced = options.fenced ?? ((error) => log.fatal(error.message));
+  const redis = connectRedis(options.redisUrl, { patience: null, name: `longshore-worker-${settings.workerName}` });
+  redis.on('error', (error) => log.warn({ err: error }, 'Redis is away'));
+  const jobs = redis.duplicate();
+  jobs.on('error', () => {}); // told by the other connection
+  const store = createStore(redis, { prefix: settings.redisPrefix });
+  const closing = new AbortController();
+  const instance = randomUUID();
+  const undo: (() => Promise<void>)[] = [async () => redis.disconnect(), async () => jobs.disconnect()];
+
+  try {
+    // The name comes first: two processes of one name must not both touch the runtime.
+    const registration = await registerWorker(
+      store,
+      {
+        name: settings.workerName,
+        instance,
+        process: ownProcess(),
+        runtime: settings.runtime,
+        cpuArchitecture: arch() === 'arm64' ? 'ARM64' : 'X86_64',
+        cpu: Math.floor(settings.workerCpu * settings.cpuOvercommit),
+        memory: Math.floor(settings.workerMemory * settings.memoryOvercommit),
+        // Nothing is placed here before the worker is ready.
+        slots: 0,
+      },
+      log,
+      fenced,
+    );
+    undo.push(registration.close);
+    const range = await leaseNetworkRange(store, settings, await occupiedRanges(settings, options.installation));
+    const driver = await createDriver(settings, { owner: options.installation, networkRange: range, log });
+    undo.push(async () => await driver.close());
+    await driver.open();
+
+    const runners = createTaskRunners({
+      store,
+      driver,
+      instance,
+      clock: systemClock,
+      log,
+      pullPolicy: settings.pullPolicy,
+      starts: pLimit(settings.launchConcurrency),
+      definition: createDefinitionCache(store),
+      closing: closing.signal,
+      fenced,
+    });
+    await runners.recover(await store.workers.tasks(settings.workerName), await driver.recover());
+
+    const failed = (error: unknown) => log.warn({ err: error }, 'a job failed');
+    const consumer = consumeTaskJobs(
+      jobs,
+      { prefix: settings.redisPrefix, worker: settings.workerName, concurrency: jobConcurrency },
+      runners.look,
+      failed,
+    );
+    undo.push(consumer.close);
+    registration.start((tasks) => {
+      for (const task of tasks) runners.look(task).catch(failed);
+    });
+    if (options.endpoint && settings.runtime === 'docker') {
+      undo.push((await startApiForwarder(range.gateway, options.endpoint, log)).close);
+    }
+    await store.workers.open(settings.workerName, instance, range.addresses - settings.warmPool);
+    log.info({ worker: settings.workerName, network: range.subnet, runtime: settings.runtime }, 'worker is ready');
+
+    return {
+      async close({ stopTasks = false } = {}) {
+        if (stopTasks)
+          await runners.stopAll({ code: 'UserInitiated', reason: 'Longshore was stopped with --stop-tasks' });
+        closing.abort();
+        await undoAll();
+      },
+    };
+  } catch (error) {
+    closing.abort();
+    await undoAll();
+    throw error;
+  }
+
+  async function undoAll(): Promise<void> {
+    for (const step of undo.splice(0).reverse()) {
+      await step().catch((error: unknown) => log.warn({ err: error }, 'could not end cleanly'));
+    }
+  }
+}

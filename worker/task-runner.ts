@@ -1,0 +1,187 @@
+/**
+ * One task, from its record to its end. The runner goes on from whatever the record and the runtime say, so it is the
+ * same code that launches a new task and that takes back one whose worker died at any moment:
+ *
+ *   launch (unless it is to stop)  ->  keep watch over its containers  ->  shut down
+ *
+ * What happened is recorded after it happened; every step can be repeated.
+ */
+import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+import type { LimitFunction } from 'p-limit';
+import type { Logger } from 'pino';
+import type { Clock } from '../core/clock.ts';
+import { FencedError } from '../core/errors.ts';
+import { lastStatus, stopDecision } from '../core/lifecycle.ts';
+import { effectiveContainers } from '../core/overrides.ts';
+import type { Scope } from '../core/scope.ts';
+import type { Store, TaskDefinitionName } from '../core/store/store.ts';
+import type { StopDecision, Task } from '../core/task.ts';
+import type { TaskDefinition } from '../core/task-definition.ts';
+import type { ContainerExit, ContainerHandle, Driver, PullPolicy, RecoveredSandbox } from '../runtime/driver.ts';
+import { launch } from './launch.ts';
+import { ClosingError } from './persistence.ts';
+import { createRecorder, type Recorder, withContainer } from './recorder.ts';
+import { shutDown } from './shut-down.ts';
+
+export interface RunnerContext {
+  readonly store: Store;
+  readonly driver: Driver;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly pullPolicy: PullPolicy;
+  /** Bounds sandboxes and containers that are being started at once. */
+  readonly starts: LimitFunction;
+  readonly definition: (scope: Scope, name: TaskDefinitionName) => Promise<TaskDefinition | undefined>;
+  /** Fires when this process ends; tasks are then left as they are. */
+  readonly closing: AbortSignal;
+  /** Called when another process holds the worker's name. */
+  readonly fenced: (error: FencedError) => void;
+}
+
+export interface TaskRunner {
+  /** Looks again at what is wanted. */
+  poke(): void;
+  /** Stops the task for a reason of the worker's own. */
+  stop(decision: Omit<StopDecision, 'at'>): void;
+  /** The task is RUNNING or over, or the worker is closing. */
+  readonly launched: Promise<void>;
+  /** The task is over, or the worker is closing. */
+  readonly ended: Promise<void>;
+}
+
+/** What the steps of a task's life share. */
+export interface RunningTask {
+  readonly context: RunnerContext;
+  readonly recorder: Recorder;
+  readonly log: Logger;
+  /** Definitions with the task's overrides. */
+  readonly containers: readonly ContainerDefinition[];
+  /** Fires when the task is to stop, whoever decided. */
+  readonly stopping: AbortSignal;
+  /** Containers that were started, by name. */
+  readonly started: Map<string, { readonly handle: ContainerHandle; readonly ended: Promise<void> }>;
+  /** What the runtime still has of the task from before this process. */
+  readonly recovered: RecoveredSandbox | undefined;
+  watch(name: string, handle: ContainerHandle): void;
+  exited(name: string, exit: Partial<ContainerExit> & { readonly reason?: string }): Promise<void>;
+  /** Records the decision to stop, unless there is one. */
+  decide(decision: Omit<StopDecision, 'at'>): Promise<void>;
+}
+
+export function runTask(context: RunnerContext, task: Task, recovered: RecoveredSandbox | undefined): TaskRunner {
+  const log = context.log.child({ task: task.spec.taskId });
+  const stop = new AbortController();
+  const recorder = createRecorder(task, {
+    store: context.store,
+    instance: context.instance,
+    closing: context.closing,
+    failed: (error) => log.warn({ err: error }, 'could not record what happened; trying again'),
+  });
+  let launchDone: () => void = () => {};
+  const launched = new Promise<void>((resolve) => {
+    launchDone = resolve;
+  });
+  const ended = run().catch(over).finally(launchDone);
+
+  async function run(): Promise<void> {
+    if (lastStatus(task) === 'STOPPED') return;
+    const definition = await context.definition(task.spec, task.spec);
+    const running: RunningTask = {
+      context,
+      recorder,
+      log,
+      containers: definition ? effectiveContainers(definition.body, task.spec.overrides) : [],
+      stopping: stop.signal,
+      started: new Map(),
+      recovered,
+      watch,
+      exited,
+      decide,
+    };
+    function watch(name: string, handle: ContainerHandle): void {
+      const waited = context.driver.waitContainer(handle, context.closing).then(
+        async (exit) => await exited(name, exit),
+        async (error: unknown) => {
+          if (context.closing.aborted) throw new ClosingError('The worker is closing.');
+          log.error({ err: error, container: name }, 'lost sight of a container');
+          await exited(name, { reason: `CannotInspectContainerError: ${(error as Error).message}` });
+        },
+      );
+      waited.catch(over);
+      running.started.set(name, { handle, ended: waited });
+    }
+
+    if (stopDecision(task)) stop.abort();
+    if (!definition)
+      await decide({
+        code: 'TaskFailedToStart',
+        reason: 'ResourceInitializationError: the task definition is no longer there.',
+      });
+    await launch(running);
+    launchDone();
+    if (!stop.signal.aborted) await Promise.race([aborted(stop.signal), aborted(context.closing)]);
+    if (context.closing.aborted) return;
+    await shutDown(running);
+    log.info({ status: 'STOPPED' }, 'task ended');
+  }
+
+  async function exited(name: string, exit: Partial<ContainerExit> & { readonly reason?: string }): Promise<void> {
+    const finishedAt = exit.finishedAt ?? context.clock();
+    const essential = task.spec.containers.find((container) => container.name === name)?.essential ?? true;
+    const reason = exit.oomKilled
+      ? 'OutOfMemoryError: Container killed due to memory usage'
+      : (exit.reason ?? exit.error);
+    await recorder.record((observed, newest) => {
+      if (observed.containers[name]?.finishedAt !== undefined) return observed;
+      const after = withContainer(observed, name, {
+        finishedAt,
+        ...(exit.exitCode === undefined ? {} : { exitCode: exit.exitCode }),
+        ...(reason === undefined ? {} : { reason }),
+      });
+      if (!essential) return after;
+      const decision: StopDecision = {
+        code: 'EssentialContainerExited',
+        reason: 'Essential container in task exited',
+        at: context.clock(),
+      };
+      return {
+        ...after,
+        executionStoppedAt: after.executionStoppedAt ?? finishedAt,
+        ...(stopDecision(newest) ? {} : { stop: decision }),
+      };
+    });
+    if (essential) stop.abort();
+  }
+
+  async function decide(decision: Omit<StopDecision, 'at'>): Promise<void> {
+    await recorder.record((observed, newest) =>
+      stopDecision(newest) ? observed : { ...observed, stop: { ...decision, at: context.clock() } },
+    );
+    stop.abort();
+  }
+
+  function over(error: unknown): void {
+    if (error instanceof ClosingError || context.closing.aborted) return;
+    if (error instanceof FencedError) context.fenced(error);
+    else log.error({ err: error }, 'a task could not be carried on');
+  }
+
+  return {
+    launched,
+    ended,
+    poke() {
+      recorder.refresh().then((newest) => {
+        if (stopDecision(newest)) stop.abort();
+      }, over);
+    },
+    stop(decision) {
+      decide(decision).catch(over);
+    },
+  };
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,82 @@
+/** All tasks of this worker: one runner each, from the first word of it to its end. */
+import { lastStatus } from '../core/lifecycle.ts';
+import { parseTaskKey, type StopDecision, type TaskKey } from '../core/task.ts';
+import type { RecoveredSandbox } from '../runtime/driver.ts';
+import { persistently } from './persistence.ts';
+import { type RunnerContext, runTask, type TaskRunner } from './task-runner.ts';
+
+export interface TaskRunners {
+  /** Takes up a task that is new here, or has its runner look again. Resolves when the task is RUNNING or over. */
+  look(key: TaskKey): Promise<void>;
+  /** Goes on with the worker's tasks after a start, and removes what belongs to none. */
+  recover(keys: readonly TaskKey[], found: readonly RecoveredSandbox[]): Promise<void>;
+  /** Stops every task; resolves when all are over. */
+  stopAll(decision: Omit<StopDecision, 'at'>): Promise<void>;
+}
+
+export function createTaskRunners(context: RunnerContext): TaskRunners {
+  const runners = new Map<TaskKey, Promise<TaskRunner | undefined>>();
+
+  async function take(key: TaskKey, recovered: RecoveredSandbox | undefined): Promise<TaskRunner | undefined> {
+    const { taskId, ...scope } = parseTaskKey(key);
+    const [task] = await persistently(
+      async () => await context.store.tasks.get(scope, [taskId]),
+      context.closing,
+      () => false,
+    );
+    if (!task || lastStatus(task) === 'STOPPED') {
+      runners.delete(key);
+      return undefined;
+    }
+    const runner = runTask(context, task, recovered);
+    runner.ended.then(() => {
+      // While the worker closes, tasks are not over; a late job must not take one up again.
+      if (!context.closing.aborted) runners.delete(key);
+    });
+    return runner;
+  }
+
+  function takeUp(key: TaskKey, recovered: RecoveredSandbox | undefined): Promise<TaskRunner | undefined> {
+    const runner = take(key, recovered);
+    runners.set(key, runner);
+    runner.catch(() => runners.delete(key));
+    return runner;
+  }
+
+  return {
+    async look(key) {
+      if (context.closing.aborted) return;
+      const known = runners.get(key);
+      const runner = await (known ?? takeUp(key, undefined));
+      if (known) runner?.poke();
+      else await runner?.launched;
+    },
+
+    async recover(keys, found) {
+      const ours = new Map(keys.map((key) => [parseTaskKey(key).taskId, key]));
+      await Promise.all([
+        ...found
+          .filter(({ id }) => !ours.has(id))
+          .map(async ({ id }) => {
+            context.log.warn({ sandbox: id }, 'removing a sandbox that belongs to no task');
+            await context.driver.removeSandbox(id);
+          }),
+        ...keys.map(async (key) => {
+          const sandbox = found.find(({ id }) => ours.get(id) === key);
+          await takeUp(key, sandbox ?? nothing(key));
+        }),
+      ]);
+    },
+
+    async stopAll(decision) {
+      const all = await Promise.all(runners.values());
+      for (const runner of all) runner?.stop(decision);
+      await Promise.all(all.map(async (runner) => await runner?.ended));
+    },
+  };
+}
+
+/** The runtime has nothing of a task that is recorded: what had run in it is gone. */
+function nothing(key: TaskKey): RecoveredSandbox {
+  return { sandbox: undefined, id: parseTaskKey(key).taskId, labels: {}, containers: [] };
+}
