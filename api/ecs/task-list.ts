@@ -35,9 +35,9 @@ function filterOf(scope: Scope, clusterName: string, input: ListTasksRequest): T
   }
   if (containerInstance !== undefined) {
     findIdInCluster(scope, clusterName, 'container-instance', containerInstance);
-    throw invalidParameter('The referenced container instance was not found.');
+    throw invalidParameter(`Referenced container instance ${containerInstance} not found.`);
   }
-  if (daemonName !== undefined) throw invalidParameter('The referenced daemon was not found.');
+  if (daemonName !== undefined) throw invalidParameter(`Referenced daemon ${daemonName} not found.`);
   if (launchType !== undefined && launchType !== 'FARGATE') return 'matches nothing';
   // Only a task's lastStatus is ever PENDING.
   if (input.desiredStatus === 'PENDING') return 'matches nothing';

@@ -1,7 +1,6 @@
 /** Task operations. Task protection and ECS Exec come with what they need: services, and a way into a container. */
-import type * as ecs from '@aws-sdk/client-ecs';
-import type { HandlersOf } from '../operation.ts';
 import type { EcsDeps } from './deps.ts';
+import type { EcsHandlers } from './handlers.ts';
 import { runTask } from './run-task/run-task.ts';
 import { describeTasks } from './task-describe.ts';
 import { listTasks } from './task-list.ts';
@@ -15,5 +14,5 @@ export function taskHandlers(deps: EcsDeps) {
     StopTask: (input, context) => stopTask(deps, input, context),
     DescribeTasks: (input, context) => describeTasks(deps, input, context),
     ListTasks: (input, context) => listTasks(deps, input, context),
-  } satisfies HandlersOf<typeof ecs>;
+  } satisfies EcsHandlers;
 }
