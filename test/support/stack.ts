@@ -1,0 +1,104 @@
+/** Everything that an API test needs, in this process: an own Redis, the store on it, the real server, signed clients. */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ECSClient, type ECSClientConfig } from '@aws-sdk/client-ecs';
+import pino from 'pino';
+import {
+  addCredentials,
+  type Credential,
+  createCredentialSource,
+  loadOrCreateCredentials,
+} from '../../api/credentials.ts';
+import { ecsHandlers } from '../../api/ecs/index.ts';
+import { ecsService } from '../../api/protocol/ecs.ts';
+import { createApiServer } from '../../api/server.ts';
+import { type Clock, systemClock } from '../../core/clock.ts';
+import { connectRedis } from '../../core/redis.ts';
+import { createStore, type StoreOptions } from '../../core/store/index.ts';
+import type { Store } from '../../core/store/store.ts';
+import { startEmbeddedRedis } from '../../scripts/embedded-redis.ts';
+
+export interface ClientOptions extends Omit<ECSClientConfig, 'credentials' | 'endpoint' | 'region'> {
+  /** Twelve digits; each account has a key pair of its own. Default: 000000000000. */
+  readonly accountId?: string;
+  /** Default: us-east-1. */
+  readonly region?: string;
+  /** A principal of the account other than its root, for example `user/alice`. */
+  readonly principal?: string;
+}
+
+export interface ApiStack {
+  readonly endpoint: string;
+  readonly store: Store;
+  /** Prefix of every key in the stack's Redis. */
+  readonly prefix: string;
+  readonly redisUrl: string;
+  /** Closed together with the stack. */
+  client(options?: ClientOptions): Promise<ECSClient>;
+  close(): Promise<void>;
+}
+
+export interface ApiStackOptions {
+  /** Time as handlers see it; signatures go by the system's. */
+  readonly clock?: Clock;
+  readonly wake?: StoreOptions['wake'];
+  readonly newUuid?: () => string;
+}
+
+export async function createApiStack(options: ApiStackOptions = {}): Promise<ApiStack> {
+  const directory = await mkdtemp(join(tmpdir(), 'longshore-test-'));
+  const prefix = '{longshore}';
+  const { clock = systemClock, wake, newUuid = randomUUID } = options;
+  const redis = await startEmbeddedRedis(directory);
+  const connection = connectRedis(redis.url, { patience: 3, name: 'test' });
+  const store = createStore(connection, { prefix, ...(wake && { wake }) });
+  await loadOrCreateCredentials(directory, '000000000000');
+  const server = createApiServer({
+    services: [ecsService(ecsHandlers({ store, clock, newUuid }))],
+    credentials: createCredentialSource(directory, { patience: 0 }),
+    settings: { host: '127.0.0.1', port: 0, clockSkew: 300 },
+    clock: systemClock,
+    log: pino({ level: 'error' }),
+  });
+  const listening = await server.listen();
+  const endpoint = `http://127.0.0.1:${listening.port}`;
+  const clients: ECSClient[] = [];
+
+  return {
+    endpoint,
+    store,
+    prefix,
+    redisUrl: redis.url,
+    async client({ accountId = '000000000000', region = 'us-east-1', principal, ...rest } = {}) {
+      const key =
+        principal === undefined
+          ? await loadOrCreateCredentials(directory, accountId)
+          : await principalKey(directory, accountId, principal);
+      const client = new ECSClient({ ...rest, endpoint, region, credentials: key });
+      clients.push(client);
+      return client;
+    },
+    async close() {
+      for (const client of clients) client.destroy();
+      await listening.close();
+      await connection.quit();
+      await redis.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A key pair that belongs to a user or role; the key file's own operations make only root's. */
+async function principalKey(directory: string, accountId: string, principal: string): Promise<Credential> {
+  // First, so that the account's root keeps a key that is found before this one.
+  await loadOrCreateCredentials(directory, accountId);
+  const created = await addCredentials(directory, accountId);
+  const key = { ...created, arn: `arn:aws:iam::${accountId}:${principal}` };
+  const path = join(directory, 'credentials.json');
+  const { credentials }: { readonly credentials: readonly Credential[] } = JSON.parse(await readFile(path, 'utf8'));
+  const others = credentials.filter(({ accessKeyId }) => accessKeyId !== key.accessKeyId);
+  await writeFile(path, JSON.stringify({ credentials: [...others, key] }), { mode: 0o600 });
+  return key;
+}
