@@ -2,7 +2,7 @@
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { clusterArn, taskArn } from '../core/arn.ts';
 import type { Task } from '../core/task.ts';
-import type { ContainerConfig, ImageInfo, SandboxConfig } from '../runtime/driver.ts';
+import type { ContainerConfig, ImageInfo, PlannedContainer, SandboxConfig } from '../runtime/driver.ts';
 
 /** Fargate's default of open files for each container. */
 const openFiles = 65_535;
@@ -20,28 +20,45 @@ export function sandboxConfig(task: Task, containers: readonly ContainerDefiniti
     id: task.spec.taskId,
     hostname: `task-${task.spec.taskId.slice(0, 12)}`,
     limits: { cpus: task.spec.cpu / 1024, memory: task.spec.memory * MiB, pids: taskPids },
+    containers: containers.map((definition) => plannedContainer(task, definition)),
     labels: taskLabels(task),
     ...(Object.keys(sysctls).length > 0 ? { sysctls } : {}),
   };
 }
 
-/** `definition` has the task's overrides merged in. */
-export function containerConfig(task: Task, definition: ContainerDefinition, image: ImageInfo): ContainerConfig {
+/** What is known of a container before its image is. */
+export function plannedContainer(task: Task, definition: ContainerDefinition): PlannedContainer {
+  return {
+    name: definition.name ?? '',
+    image: definition.image ?? '',
+    environment: environment(task, definition),
+    limits: definition.memory === undefined ? {} : { memory: definition.memory * MiB },
+  };
+}
+
+/**
+ * `definition` has the task's overrides merged in.
+ * @param mostOpenFiles what the host can give at most; Fargate's default is cut to it, a definition's own number is not
+ */
+export function containerConfig(
+  task: Task,
+  definition: ContainerDefinition,
+  image: ImageInfo,
+  mostOpenFiles = openFiles,
+): ContainerConfig {
   const { linuxParameters } = definition;
   return {
+    ...plannedContainer(task, definition),
     sandboxId: task.spec.taskId,
-    name: definition.name ?? '',
     image: image.image,
     ...(definition.entryPoint?.length ? { entrypoint: definition.entryPoint } : {}),
     ...(definition.command?.length ? { command: definition.command } : {}),
-    environment: environment(task, definition),
     ...(definition.workingDirectory ? { workingDirectory: definition.workingDirectory } : {}),
     ...(definition.user ? { user: definition.user } : {}),
     readonlyRootFilesystem: definition.readonlyRootFilesystem ?? false,
     cpuShares: Math.max(definition.cpu ?? 0, leastShares),
-    limits: definition.memory === undefined ? {} : { memory: definition.memory * MiB },
     ...(definition.memoryReservation === undefined ? {} : { memoryReservation: definition.memoryReservation * MiB }),
-    ulimits: ulimits(definition),
+    ulimits: ulimits(definition, mostOpenFiles),
     capabilities: { add: linuxParameters?.capabilities?.add ?? [], drop: linuxParameters?.capabilities?.drop ?? [] },
     init: linuxParameters?.initProcessEnabled ?? false,
     tty: definition.pseudoTerminal ?? false,
@@ -65,15 +82,14 @@ function environment(task: Task, definition: ContainerDefinition): Record<string
   };
 }
 
-function ulimits(definition: ContainerDefinition): ContainerConfig['ulimits'] {
+function ulimits(definition: ContainerDefinition, mostOpenFiles: number): ContainerConfig['ulimits'] {
   const own = (definition.ulimits ?? []).map(({ name, softLimit, hardLimit }) => ({
     name: name ?? '',
     soft: softLimit ?? 0,
     hard: hardLimit ?? 0,
   }));
-  return own.some(({ name }) => name === 'nofile')
-    ? own
-    : [...own, { name: 'nofile', soft: openFiles, hard: openFiles }];
+  const most = Math.min(openFiles, mostOpenFiles);
+  return own.some(({ name }) => name === 'nofile') ? own : [...own, { name: 'nofile', soft: most, hard: most }];
 }
 
 /** Network sysctls belong to the namespace that all containers share. */

@@ -3,7 +3,7 @@ import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { networkInterface } from '../core/network-interface.ts';
 import type { Observed, ObservedContainer, Task } from '../core/task.ts';
 import { type ContainerHandle, DriverError, type ImageInfo, type RecoveredSandbox } from '../runtime/driver.ts';
-import { containerConfig, sandboxConfig } from './container-config.ts';
+import { containerConfig, plannedContainer, sandboxConfig } from './container-config.ts';
 import { failureReason, type Step } from './failure.ts';
 import { persistently } from './persistence.ts';
 import { withContainer } from './recorder.ts';
@@ -53,7 +53,7 @@ async function takeBack(task: RunningTask, recovered: RecoveredSandbox): Promise
       await recorder.record((observed) =>
         withContainer(observed, name, {
           startedAt: observed.containers[name]?.startedAt ?? startedAt,
-          ...(state.imageDigest === undefined ? {} : { imageDigest: state.imageDigest }),
+          ...imageOf(observed.containers[name]?.imageDigest ?? state.imageDigest),
         }),
       );
       // One that has ended is told by the watch as well, with its real exit code.
@@ -69,6 +69,10 @@ async function takeBack(task: RunningTask, recovered: RecoveredSandbox): Promise
       reason: "ContainerRuntimeError: the task's network is gone",
     });
   }
+}
+
+function imageOf(imageDigest: string | undefined): ObservedContainer {
+  return imageDigest === undefined ? {} : { imageDigest };
 }
 
 async function attachNetwork(task: RunningTask): Promise<void> {
@@ -99,7 +103,7 @@ async function startContainer(task: RunningTask, definition: ContainerDefinition
     const image = await pull(task, definition);
     const pullStoppedAt = clock();
     facts = { imageDigest: image.digest, createdAt: pullStoppedAt };
-    const config = containerConfig(task.recorder.task, definition, image);
+    const config = containerConfig(task.recorder.task, definition, image, task.context.mostOpenFiles);
     const create = async () => await starts(async () => await driver.createContainer(config, task.stopping));
     const handle = await attempt(task, 'create', create, definition);
     if (task.stopping.aborted) return 'not started';
@@ -141,8 +145,10 @@ function recordLater(task: RunningTask, change: (observed: Observed, newest: Tas
   task.recorder.record(change).catch((error: unknown) => task.log.debug({ err: error }, 'a record failed'));
 }
 
-async function pull(task: RunningTask, { image = '' }: ContainerDefinition): Promise<ImageInfo> {
+async function pull(task: RunningTask, definition: ContainerDefinition): Promise<ImageInfo> {
   const { driver, pullPolicy } = task.context;
+  const container = plannedContainer(task.recorder.task, definition);
+  const { image } = container;
   const architecture = task.recorder.task.spec.cpuArchitecture === 'ARM64' ? ('arm64' as const) : ('amd64' as const);
   for (let retries = 0; ; retries += 1) {
     try {
@@ -152,6 +158,7 @@ async function pull(task: RunningTask, { image = '' }: ContainerDefinition): Pro
             image,
             policy: pullPolicy,
             platform: { os: 'linux', architecture },
+            container,
             signal: task.stopping,
           }),
         AbortSignal.any([task.context.closing, task.stopping]),

@@ -73,6 +73,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const driver = await createDriver(settings, { owner: options.installation, networkRange: range, log });
     undo.push(async () => await driver.close());
     await driver.open();
+    const { maxOpenFiles } = await driver.capabilities();
 
     const runners = createTaskRunners({
       store,
@@ -81,6 +82,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       clock: systemClock,
       log,
       pullPolicy: settings.pullPolicy,
+      ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
       starts: pLimit(settings.launchConcurrency),
       definition: createDefinitionCache(store),
       closing: closing.signal,

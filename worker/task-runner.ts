@@ -30,6 +30,8 @@ export interface RunnerContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly pullPolicy: PullPolicy;
+  /** Highest `nofile` limit that this host gives. */
+  readonly mostOpenFiles?: number;
   /** Bounds sandboxes and containers that are being started at once. */
   readonly starts: LimitFunction;
   readonly definition: (scope: Scope, name: TaskDefinitionName) => Promise<TaskDefinition | undefined>;

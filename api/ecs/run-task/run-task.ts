@@ -20,6 +20,7 @@ import { refuseUnusable, validClientToken, validCount, validGroup, validStartedB
 import { choosePlatform } from './platform.ts';
 import { tagsOfNewTask } from './tags.ts';
 import { type Blueprint, newTaskSpec } from './task-spec.ts';
+import { refuseUnbuilt } from './unbuilt.ts';
 
 const noCapacity: Failure = {
   reason: 'Capacity is unavailable at this time. Please try again later or in a different availability zone',
@@ -109,6 +110,7 @@ function judgeAgainst(
         'task definition or as a task override and try again.',
     );
   const effective = { ...definition, containerDefinitions: [...effectiveContainers(definition, overrides)] };
+  refuseUnbuilt(effective);
   return {
     network,
     overrides,

@@ -1,0 +1,49 @@
+/** What a definition may say and Longshore cannot do yet: such a task is refused, never run without it. */
+import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+import type { TaskDefinitionBody } from '../../../core/task-definition.ts';
+import { unsupportedFeature } from '../errors.ts';
+
+type Rule<Subject> = readonly [feature: string, used: (subject: Subject) => unknown];
+
+const taskRules: readonly Rule<TaskDefinitionBody>[] = [
+  ['pidMode', ({ pidMode }) => pidMode],
+  ['volumes', ({ volumes }) => volumes?.length],
+  ['proxyConfiguration', ({ proxyConfiguration }) => proxyConfiguration],
+  ['enableFaultInjection', ({ enableFaultInjection }) => enableFaultInjection],
+];
+
+const containerRules: readonly Rule<ContainerDefinition>[] = [
+  ['dependsOn', ({ dependsOn }) => dependsOn?.length],
+  ['healthCheck', ({ healthCheck }) => healthCheck],
+  ['secrets', ({ secrets }) => secrets?.length],
+  ['environmentFiles', ({ environmentFiles }) => environmentFiles?.length],
+  ['repositoryCredentials', ({ repositoryCredentials }) => repositoryCredentials?.credentialsParameter],
+  ['volumesFrom', ({ volumesFrom }) => volumesFrom?.length],
+  ['mountPoints', ({ mountPoints }) => mountPoints?.length],
+  ['restartPolicy', ({ restartPolicy }) => restartPolicy?.enabled],
+  ['firelensConfiguration', ({ firelensConfiguration }) => firelensConfiguration],
+  ['credentialSpecs', ({ credentialSpecs }) => credentialSpecs?.length],
+  ['logConfiguration.secretOptions', ({ logConfiguration }) => logConfiguration?.secretOptions?.length],
+  // awslogs: the engine keeps the output; CloudWatch Logs' API will read it from there.
+  [
+    'log drivers other than awslogs',
+    ({ logConfiguration }) => (logConfiguration?.logDriver ?? 'awslogs') !== 'awslogs',
+  ],
+];
+
+/**
+ * @param definition with the request's overrides
+ * @throws UnsupportedFeatureException that names every feature at once
+ */
+export function refuseUnbuilt(definition: TaskDefinitionBody): void {
+  const containers = definition.containerDefinitions ?? [];
+  const features = [
+    ...taskRules.filter(([, used]) => used(definition)),
+    ...containerRules.filter(([, used]) => containers.some(used)),
+  ].map(([feature]) => feature);
+  if (features.length > 0) {
+    throw unsupportedFeature(
+      `Longshore does not run tasks with ${features.join(', ')} yet. Remove this from the task definition and try again.`,
+    );
+  }
+}
