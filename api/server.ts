@@ -1,0 +1,236 @@
+/** The HTTP side of the API: reads a request, finds who it is for and who sent it, calls the handler, answers. */
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { Hono } from 'hono';
+import type { Logger } from 'pino';
+import type { Clock } from '../core/clock.ts';
+import type { Settings } from '../core/settings.ts';
+import type { CredentialSource } from './credentials.ts';
+import { AwsError, describeError, unknownOperation } from './errors.ts';
+import type { Service } from './protocol/service.ts';
+import { fallbackProtocol, type WireAnswer, type WireRequest, wireProtocols } from './protocol/wire.ts';
+import { createVerifier } from './sigv4.ts';
+
+export interface ApiServerOptions {
+  readonly services: readonly Service[];
+  readonly credentials: CredentialSource;
+  /** Port 0: any free one. */
+  readonly settings: Pick<Settings, 'host' | 'port' | 'clockSkew'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface ApiServer {
+  readonly app: Hono<{ Bindings: HttpBindings }>;
+  /** @throws Error with code EADDRINUSE and the like */
+  listen(): Promise<Listening>;
+}
+
+export interface Listening {
+  readonly port: number;
+  /** Stops accepting, answers what is under way, then resolves. */
+  close(): Promise<void>;
+}
+
+/** Milliseconds that requests under way have to end when the server closes. */
+const closeGrace = 10_000;
+/** A refused body is read on up to this many times its limit, so that the client gets to read the answer. */
+const refusedBodyFactor = 4;
+/** HTTP status of what node's parser refuses; 400 for everything else. */
+const parserStatus: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+/** Bytes of a body that is for no service. */
+const strangersBodyLimit = 4 * 2 ** 20;
+
+export function createApiServer({ services, credentials, settings, clock, log }: ApiServerOptions): ApiServer {
+  const verify = createVerifier({ credentials, clock, clockSkew: settings.clockSkew });
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  let closing = false;
+
+  app.get('/_longshore/health', (context) => context.json({ status: 'ok' }));
+
+  app.all('*', async (context) => {
+    const started = performance.now();
+    const requestId = randomUUID();
+    const request = readHead(context.env.incoming);
+    const progress: Progress = {};
+    const answer = await answerRequest(request, context.env.incoming, requestId, progress);
+    log.debug(
+      {
+        requestId,
+        operation: progress.operation,
+        accessKeyId: progress.accessKeyId,
+        status: answer.status,
+        error: answer.headers['x-amzn-errortype'],
+        ms: Math.round((performance.now() - started) * 100) / 100,
+      },
+      'request',
+    );
+    send(context.env.outgoing, answer, requestId);
+    return RESPONSE_ALREADY_SENT;
+  });
+
+  /** Straight to node's response: a Response object in between costs more than the rest of the dispatch. */
+  function send(outgoing: ServerResponse, { status, headers, body }: WireAnswer, requestId: string): void {
+    outgoing.writeHead(status, {
+      ...headers,
+      'content-length': Buffer.byteLength(body),
+      'x-amzn-RequestId': requestId,
+      ...(closing && { connection: 'close' }),
+    });
+    outgoing.end(body);
+  }
+
+  async function answerRequest(
+    request: WireRequest,
+    incoming: IncomingMessage,
+    requestId: string,
+    progress: Progress,
+  ): Promise<WireAnswer> {
+    const protocol = wireProtocols.find((candidate) => candidate.recognise(request, services)) ?? fallbackProtocol;
+    const service = protocol.recognise(request, services);
+    try {
+      // Before anything is refused: an answer sent while the client still writes may never be read.
+      const body = await readBody(incoming, service?.bodyLimit ?? strangersBodyLimit);
+      if (request.method !== 'POST' || pathOf(request.url) !== '/') throw notFound();
+      if (!service) throw unrecognised(request);
+      const operation = protocol.operation(request, body, service);
+      progress.operation = operation.name;
+      const caller = await verify(request, body, service);
+      progress.accessKeyId = caller.accessKeyId;
+      const target = { service, operation };
+      const output = await operation.run(protocol.decode(target, body), { caller, requestId });
+      return protocol.encode(target, output);
+    } catch (thrown) {
+      const error = describeError(thrown, service);
+      if (error.internal) log.error({ requestId, operation: progress.operation, err: thrown }, 'request failed');
+      return protocol.encodeError(service, error);
+    }
+  }
+
+  /** What is HTTP but could not become a Request, for example for its Host header. */
+  function refuseRequest(thrown: unknown): Response {
+    const { status, headers, body } = refusal(thrown, 400);
+    return new Response(body, { status, headers });
+  }
+
+  /** What is not HTTP, or came too slowly. */
+  function refuseBytes(thrown: NodeJS.ErrnoException, socket: Duplex): void {
+    if (!socket.writable || thrown.code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    const { status, headers, body } = refusal(thrown, parserStatus[thrown.code ?? ''] ?? 400);
+    const lines = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' });
+    const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`);
+  }
+
+  function refusal(thrown: unknown, status: number): WireAnswer & { readonly body: string } {
+    const requestId = randomUUID();
+    log.debug({ requestId, err: thrown }, 'request refused');
+    const error = new AwsError('BadRequestException', 'The request is not valid HTTP, or did not come in time.', {
+      status,
+    });
+    const answer = fallbackProtocol.encodeError(undefined, describeError(error, undefined));
+    return { ...answer, headers: { ...answer.headers, 'x-amzn-RequestId': requestId }, body: String(answer.body) };
+  }
+
+  return {
+    app,
+    listen: async () => {
+      const server = createServer(
+        {
+          // Longer than SDKs keep an idle connection, so that the client is who closes it.
+          keepAliveTimeout: 75_000,
+          headersTimeout: 15_000,
+          requestTimeout: 60_000,
+          connectionsCheckingInterval: 5_000,
+          // A missing Host is refused as every other bad request is, below.
+          requireHostHeader: false,
+        },
+        getRequestListener((request, env) => app.fetch(request, env), {
+          overrideGlobalObjects: false,
+          errorHandler: refuseRequest,
+        }),
+      );
+      server.on('clientError', refuseBytes);
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(settings.port, settings.host, () => {
+          server.off('error', reject);
+          resolve();
+        });
+      });
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : settings.port;
+      return {
+        port,
+        close: async () => {
+          closing = true;
+          const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+          const deadline = setTimeout(() => server.closeAllConnections(), closeGrace);
+          await closed;
+          clearTimeout(deadline);
+        },
+      };
+    },
+  };
+}
+
+/** What is known of a request so far, for its log lines. */
+interface Progress {
+  operation?: string;
+  accessKeyId?: string;
+}
+
+/** From node's raw headers: its own object drops repeated ones. */
+function readHead(incoming: IncomingMessage): WireRequest {
+  const headers = new Map<string, string>();
+  const { rawHeaders } = incoming;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] ?? '').toLowerCase();
+    const value = rawHeaders[index + 1] ?? '';
+    const earlier = headers.get(name);
+    headers.set(name, earlier === undefined ? value : `${earlier},${value}`);
+  }
+  return { method: incoming.method ?? '', url: incoming.url ?? '/', headers };
+}
+
+/** @throws AwsError when the body is longer than `limit` bytes or does not come to its end */
+async function readBody(incoming: IncomingMessage, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of incoming) {
+      length += chunk.length;
+      if (length <= limit) chunks.push(chunk);
+      else chunks.length = 0;
+      if (length > limit * refusedBodyFactor) break;
+    }
+  } catch (error) {
+    throw new AwsError('RequestAbortedException', 'The request ended before its body was complete.', { cause: error });
+  }
+  if (length > limit)
+    throw new AwsError('RequestEntityTooLargeException', `The request body is longer than ${limit} bytes.`, {
+      status: 413,
+    });
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+}
+
+function pathOf(url: string): string {
+  const question = url.indexOf('?');
+  return question < 0 ? url : url.slice(0, question);
+}
+
+function notFound(): AwsError {
+  return new AwsError('UnknownOperationException', 'There is nothing at this method and path.', { status: 404 });
+}
+
+function unrecognised({ headers }: WireRequest): AwsError {
+  return headers.has('authorization') || headers.has('x-amz-target')
+    ? unknownOperation()
+    : new AwsError('MissingAuthenticationTokenException', 'Missing Authentication Token');
+}
