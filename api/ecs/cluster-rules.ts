@@ -12,15 +12,15 @@ export function validClusterName(name: string): string {
   return name;
 }
 
-const settingValues: Readonly<Record<string, readonly string[]>> = {
-  containerInsights: ['enabled', 'disabled', 'enhanced'],
-};
+const settingValues: ReadonlyMap<string, readonly string[]> = new Map([
+  ['containerInsights', ['enabled', 'disabled', 'enhanced']],
+]);
 
 /** @throws InvalidParameterException for an unknown setting or value, and for one given twice */
 export function validSettings(settings: readonly ClusterSetting[]): readonly ClusterSetting[] {
   const seen = new Set<string>();
   for (const { name = '', value = '' } of settings) {
-    const values = settingValues[name];
+    const values = settingValues.get(name);
     if (values === undefined) throw invalidParameter(`Unknown cluster setting: ${name}`);
     if (!values.includes(value))
       throw invalidParameter(`Invalid value for cluster setting ${name}: ${value}. It must be one of ${values}.`);

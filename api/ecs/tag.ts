@@ -19,7 +19,7 @@ export function tagHandlers(deps: EcsDeps) {
 
   async function edit(scope: Scope, resourceArn: string | undefined, change: Edit): Promise<readonly Tag[]> {
     const arn = parseArn(resourceArn ?? '');
-    const editor = arn?.service === 'ecs' ? editors[arn.type] : undefined;
+    const editor = arn?.service === 'ecs' ? editors.get(arn.type) : undefined;
     if (arn === undefined || editor === undefined || arn.partition !== partitionOf(scope.region))
       throw invalidParameter('The ARN provided is invalid.');
     if (!isSameScope(arn, scope)) throw notFound(arn.type);
@@ -55,7 +55,7 @@ function limited(tags: readonly Tag[]): readonly Tag[] {
   return tags;
 }
 
-function editorsOf({ store }: EcsDeps): Readonly<Record<string, EditTags>> {
+function editorsOf({ store }: EcsDeps): ReadonlyMap<string, EditTags> {
   const cluster: EditTags = async (scope, arn, edit) => {
     const name = only(arn);
     const [stored] = await store.clusters.get(scope, [name]);
@@ -96,17 +96,20 @@ function editorsOf({ store }: EcsDeps): Readonly<Record<string, EditTags>> {
       throw notFound(what);
     };
 
-  return {
-    cluster,
-    'task-definition': taskDefinition,
-    task,
-    service: absent('service'),
-    'container-instance': absent('container instance'),
-    'task-set': absent('task set'),
-    'capacity-provider': async () => {
-      throw notFound('capacity provider');
-    },
-  };
+  return new Map<string, EditTags>([
+    ['cluster', cluster],
+    ['task-definition', taskDefinition],
+    ['task', task],
+    ['service', absent('service')],
+    ['container-instance', absent('container instance')],
+    ['task-set', absent('task set')],
+    [
+      'capacity-provider',
+      async () => {
+        throw notFound('capacity provider');
+      },
+    ],
+  ]);
 }
 
 /** A change of whatever has tags; undefined when they stay as they are. */

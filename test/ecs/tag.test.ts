@@ -94,6 +94,7 @@ describe('tags', () => {
     ['nonsense', 'InvalidParameterException', 'The ARN provided is invalid.'],
     ['arn:aws:s3:::bucket', 'InvalidParameterException', 'The ARN provided is invalid.'],
     [`${base}:rocket/x`, 'InvalidParameterException', 'The ARN provided is invalid.'],
+    [`${base}:constructor/x`, 'InvalidParameterException', 'The ARN provided is invalid.'],
     [`${base}:task-definition/web`, 'InvalidParameterException', 'The ARN provided is invalid.'],
     [
       `${base}:task/0123456789abcdef0123456789abcdef`,
@@ -130,7 +131,7 @@ describe('tags', () => {
 
   it('of a task are kept until it is stopped, and its cluster stays', async () => {
     await client.send(new CreateClusterCommand({ clusterName: 'tasks' }));
-    await stack.store.workers.register(worker, 10_000);
+    await stack.store.workers.register(worker, () => false);
     const { tasks, failures } = await client.send(
       new RunTaskCommand({
         cluster: 'tasks',

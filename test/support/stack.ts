@@ -48,11 +48,30 @@ export interface ApiStackOptions {
 }
 
 export async function createApiStack(options: ApiStackOptions = {}): Promise<ApiStack> {
-  const directory = await mkdtemp(join(tmpdir(), 'longshore-test-'));
+  /** What has been started, newest first: also undone when what follows cannot be started. */
+  const started: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const stop of started.splice(0)) await stop();
+  };
+  try {
+    return { ...(await start(options, (stop) => started.unshift(stop))), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(
+  { clock = systemClock, wake, newUuid = randomUUID }: ApiStackOptions,
+  onClose: (stop: () => Promise<unknown>) => void,
+): Promise<Omit<ApiStack, 'close'>> {
   const prefix = '{longshore}';
-  const { clock = systemClock, wake, newUuid = randomUUID } = options;
+  const directory = await mkdtemp(join(tmpdir(), 'longshore-test-'));
+  onClose(() => rm(directory, { recursive: true, force: true }));
   const redis = await startEmbeddedRedis(directory);
+  onClose(() => redis.stop());
   const connection = connectRedis(redis.url, { patience: 3, name: 'test' });
+  onClose(() => connection.quit());
   const store = createStore(connection, { prefix, ...(wake && { wake }) });
   await loadOrCreateCredentials(directory, '000000000000');
   const server = createApiServer({
@@ -63,8 +82,8 @@ export async function createApiStack(options: ApiStackOptions = {}): Promise<Api
     log: pino({ level: 'error' }),
   });
   const listening = await server.listen();
+  onClose(() => listening.close());
   const endpoint = `http://127.0.0.1:${listening.port}`;
-  const clients: ECSClient[] = [];
 
   return {
     endpoint,
@@ -77,15 +96,8 @@ export async function createApiStack(options: ApiStackOptions = {}): Promise<Api
           ? await loadOrCreateCredentials(directory, accountId)
           : await principalKey(directory, accountId, principal);
       const client = new ECSClient({ ...rest, endpoint, region, credentials: key });
-      clients.push(client);
+      onClose(async () => client.destroy());
       return client;
-    },
-    async close() {
-      for (const client of clients) client.destroy();
-      await listening.close();
-      await connection.quit();
-      await redis.stop();
-      await rm(directory, { recursive: true, force: true });
     },
   };
 }

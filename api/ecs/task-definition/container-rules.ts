@@ -1,5 +1,5 @@
 /** Rules about one container's own settings. */
-import { duplicates, forEachContainer, invalidSetting, isOutside, type Rule } from './rules.ts';
+import { duplicates, forEachContainer, invalidSetting, isOutside, isUsed, type Rule } from './rules.ts';
 
 /** MiB; engines refuse to run a container with less. */
 const leastMemory = 6;
@@ -87,4 +87,11 @@ export const resourceRule: Rule = forEachContainer(function* (container, { infer
     if (type === 'InferenceAccelerator' && !inferenceAccelerators.some(({ deviceName }) => deviceName === value))
       yield invalidSetting('resourceRequirements', container, `Unknown inference accelerator '${value}'.`);
   }
+});
+
+/** A task with an interface of its own has its names from its network. */
+export const networkRule: Rule = forEachContainer(function* (container, { networkMode = 'bridge' }) {
+  for (const setting of ['hostname', 'links', 'extraHosts'] as const)
+    if (networkMode === 'awsvpc' && isUsed(container[setting]))
+      yield `${setting} is not supported on container when networkMode=awsvpc.`;
 });

@@ -1,6 +1,6 @@
 /** Rules that hold for what is to run on Fargate: what it needs, and what it does not have. */
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
-import { containersOf, type Definition, forEachContainer, isOutside, isWindows, type Rule } from './rules.ts';
+import { containersOf, type Definition, forEachContainer, isOutside, isUsed, isWindows, type Rule } from './rules.ts';
 import { isFargateSize, parseCpu, parseMemory } from './size.ts';
 
 export const fargateTaskRule: Rule = function* (definition) {
@@ -40,26 +40,23 @@ export const fargatePlatformRule: Rule = function* (definition) {
 };
 
 const ecrImage =
-  /^\d{12}\.dkr[.-]ecr(-fips)?\.[a-z0-9-]+\.(amazonaws\.com(\.cn)?|on\.(aws|amazonwebservices\.com\.cn)|[a-z0-9.-]+)\//;
+  /^\d{12}\.dkr[.-]ecr(-fips)?\.[a-z0-9-]+\.(amazonaws\.com(\.cn)?|on\.(aws|amazonwebservices\.com\.cn))\//;
 
 export function isEcrImage(image: string | undefined): boolean {
   return image !== undefined && ecrImage.test(image);
 }
 
-/** Container setting -> what Fargate says when it is used; `true` for booleans that may be set to false. */
-const unsupported: readonly (readonly [keyof ContainerDefinition, string])[] = [
-  ['hostname', 'hostname is not supported on container when networkMode=awsvpc.'],
-  ['links', 'links is not supported on container when networkMode=awsvpc.'],
-  ['dnsServers', 'dnsServers is not supported on container when networkMode=awsvpc.'],
-  ['dnsSearchDomains', 'dnsSearchDomains is not supported on container when networkMode=awsvpc.'],
-  ['extraHosts', 'extraHosts is not supported on container when networkMode=awsvpc.'],
-  ['disableNetworking', 'disableNetworking is not supported on container when networkMode=awsvpc.'],
-  ['privileged', 'Tasks using the Fargate launch type do not support privileged containers.'],
-  ['dockerSecurityOptions', 'Tasks using the Fargate launch type do not support dockerSecurityOptions.'],
-];
+const unsupported = [
+  'disableNetworking',
+  'dnsSearchDomains',
+  'dnsServers',
+  'dockerSecurityOptions',
+  'privileged',
+] as const satisfies readonly (keyof ContainerDefinition)[];
 
 export const fargateContainerRule: Rule = forEachContainer(function* (container) {
-  for (const [setting, message] of unsupported) if (isUsed(container[setting])) yield message;
+  for (const setting of unsupported)
+    if (isUsed(container[setting])) yield `Tasks using the Fargate launch type do not support ${setting}.`;
   if (container.resourceRequirements?.some(({ type }) => type === 'GPU'))
     yield 'Tasks using the Fargate launch type do not support GPU resource requirements';
   if (container.resourceRequirements?.some(({ type }) => type !== 'GPU'))
@@ -68,10 +65,6 @@ export const fargateContainerRule: Rule = forEachContainer(function* (container)
     yield 'Tasks using the Fargate launch type must have a container stop timeout of less than 120 seconds.';
   yield* kernelViolations(container);
 });
-
-function isUsed(value: ContainerDefinition[keyof ContainerDefinition]): boolean {
-  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false && value !== '';
-}
 
 function* kernelViolations({ linuxParameters = {}, ulimits = [] }: ContainerDefinition): Iterable<string> {
   const { capabilities, devices = [], sharedMemorySize, maxSwap, swappiness } = linuxParameters;

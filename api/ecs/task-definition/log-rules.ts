@@ -20,12 +20,10 @@ export const logRule: Rule = forEachContainer(function* (container, definition) 
     yield invalidSetting('secretOptions', container, 'Name and valueFrom must not be empty.');
   if (log.logDriver === 'awslogs') yield* awslogsViolations(log);
   if (log.logDriver === 'splunk') yield* missingOptions(log, ['splunk-url', 'splunk-token']);
-  if (
-    log.logDriver === 'awsfirelens' &&
-    !containersOf(definition).some(({ firelensConfiguration }) => firelensConfiguration !== undefined)
-  )
+  if (log.logDriver !== 'awsfirelens')
+    yield* modeViolations(log); // else options are the log router's own
+  else if (!containersOf(definition).some(({ firelensConfiguration }) => firelensConfiguration !== undefined))
     yield 'When a container uses the awsfirelens log driver, a container with a firelensConfiguration object must be specified.';
-  yield* modeViolations(log);
 });
 
 function* awslogsViolations(log: LogConfiguration): Iterable<string> {
@@ -55,11 +53,11 @@ function* modeViolations({ logDriver, options = {} }: LogConfiguration): Iterabl
     yield `Log driver ${logDriver} requires option max-buffer-size to be a size, such as 25m.`;
 }
 
-const firelensOptions: Readonly<Record<string, RegExp>> = {
-  'enable-ecs-log-metadata': /^(true|false)$/,
-  'config-file-type': /^(s3|file)$/,
-  'config-file-value': /./,
-};
+const firelensOptions: ReadonlyMap<string, RegExp> = new Map([
+  ['enable-ecs-log-metadata', /^(true|false)$/],
+  ['config-file-type', /^(s3|file)$/],
+  ['config-file-value', /./],
+]);
 
 export const firelensRule: Rule = function* (definition) {
   const routers = containersOf(definition).filter(({ firelensConfiguration }) => firelensConfiguration !== undefined);
@@ -70,7 +68,7 @@ export const firelensRule: Rule = function* (definition) {
   for (const router of routers) {
     const options = router.firelensConfiguration?.options ?? {};
     for (const [option, value] of Object.entries(options))
-      if (!firelensOptions[option]?.test(value))
+      if (!firelensOptions.get(option)?.test(value))
         yield invalidSetting('firelensConfiguration', router, `Invalid option: ${option}`);
     if ((options['config-file-type'] === undefined) !== (options['config-file-value'] === undefined))
       yield invalidSetting('firelensConfiguration', router, 'config-file-type and config-file-value go together.');

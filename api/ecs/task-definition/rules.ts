@@ -46,3 +46,8 @@ export function duplicates<T>(values: Iterable<T>): readonly T[] {
 export function isOutside(value: number | undefined, least: number, most: number): boolean {
   return value !== undefined && !(value >= least && value <= most);
 }
+
+/** False for what is absent and for what asks for nothing: false, '' and empty lists. */
+export function isUsed(value: boolean | string | readonly unknown[] | undefined): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false && value !== '';
+}
