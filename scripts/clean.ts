@@ -1,0 +1,42 @@
+/** `longshore clean`: removes from the host what the instance of a data directory made there. */
+import { rmSync } from 'node:fs';
+import type { Settings } from '../core/settings.ts';
+import type { CleanReport } from '../runtime/driver.ts';
+import { endRedis } from './embedded-redis.ts';
+import { hostDriver } from './host-driver.ts';
+import { endLeftOver, findRedis, lockDataDirectory, readInstallationId } from './instance.ts';
+
+export interface CleanOptions {
+  /** Also remove the data directory: keys, state and logs. */
+  readonly allData: boolean;
+}
+
+/** @throws Failure while an instance runs */
+export async function clean(settings: Settings, { allData }: CleanOptions, say: (line: string) => void): Promise<void> {
+  const { dataDir } = settings;
+  const owner = readInstallationId(dataDir);
+  if (owner === undefined) return say(`Nothing was ever started in ${dataDir}: there is nothing to clean.`);
+  // Held to the end, so that nothing starts in the middle.
+  const lock = lockDataDirectory(dataDir);
+  try {
+    for (const name of ['api', 'worker'] as const) await endLeftOver(dataDir, name);
+    const redis = findRedis(dataDir);
+    if (redis !== undefined) await endRedis(redis);
+    const { containers, networks, cgroups } = await cleanHost(settings, owner);
+    say(`Removed ${containers} containers, ${networks} networks and ${cgroups} cgroups.`);
+  } finally {
+    lock.release();
+  }
+  if (!allData) return;
+  rmSync(dataDir, { recursive: true, force: true });
+  say(`Removed ${dataDir}.`);
+}
+
+async function cleanHost(settings: Settings, owner: string): Promise<CleanReport> {
+  const driver = await hostDriver(settings, owner);
+  try {
+    return await driver.clean();
+  } finally {
+    await driver.close();
+  }
+}

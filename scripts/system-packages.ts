@@ -1,0 +1,77 @@
+/** Packages of the distribution that this host lacks. */
+import { readFileSync } from 'node:fs';
+import type { Settings } from '../core/settings.ts';
+import { findRedisServer } from './embedded-redis.ts';
+import { engineSocket, engineSocketExists } from './engine.ts';
+import { Failure } from './failure.ts';
+import { asRoot, lastLine, runCommand } from './privilege.ts';
+import { findProgram } from './programs.ts';
+
+export interface SystemPackage {
+  readonly title: string;
+  readonly packages: readonly string[];
+  /** What to do where it cannot be installed. */
+  readonly instead: string;
+}
+
+const docker: SystemPackage = {
+  title: 'Docker Engine',
+  // Without certificates no image could be pulled.
+  packages: ['docker.io', 'ca-certificates'],
+  instead: 'install Docker Engine, or point DOCKER_HOST at one',
+};
+
+const redis: SystemPackage = {
+  title: 'Redis',
+  packages: ['redis-server'],
+  instead: 'install redis-server or valkey-server, or point REDIS_URL at one that runs',
+};
+
+/** What these settings need and this host neither has nor is pointed to. */
+export function missingPackages(
+  settings: Pick<Settings, 'runtime' | 'dockerHost' | 'redisUrl'>,
+): readonly SystemPackage[] {
+  const needsDocker =
+    settings.runtime === 'docker' &&
+    settings.dockerHost === undefined &&
+    findProgram('dockerd') === undefined &&
+    !engineSocketExists(engineSocket);
+  const needsRedis = settings.redisUrl === undefined && findRedisServer() === undefined;
+  return [...(needsDocker ? [docker] : []), ...(needsRedis ? [redis] : [])];
+}
+
+/** What some tests use and this host lacks: the real AWS CLI, and a program that runs in an image without libraries. */
+export function testPackages(): readonly SystemPackage[] {
+  const instead = 'nothing else is needed';
+  const aws = { title: 'The AWS CLI', packages: ['awscli'], instead };
+  const busybox = { title: 'A static busybox', packages: ['busybox-static'], instead };
+  return [...(findProgram('aws') === undefined ? [aws] : []), ...(hasStaticBusybox() ? [] : [busybox])];
+}
+
+function hasStaticBusybox(): boolean {
+  const path = findProgram('busybox');
+  // A program that needs libraries names its loader.
+  return path !== undefined && !/\/ld-(linux|musl)/.test(readFileSync(path, 'latin1'));
+}
+
+/** @throws Failure that says what to do by hand */
+export async function installPackages(missing: readonly SystemPackage[], say: (line: string) => void): Promise<void> {
+  if (missing.length === 0) return;
+  const titles = missing.map(({ title }) => title).join(' and ');
+  const names = missing.flatMap(({ packages }) => packages);
+  const instead = missing.map((one) => one.instead).join('; ');
+  if (findProgram('apt-get') === undefined)
+    throw new Failure(`${titles} is missing and there is no apt-get to install it with: ${instead}.`);
+  const noninteractive = ['env', 'DEBIAN_FRONTEND=noninteractive'];
+  const install = asRoot([...noninteractive, 'apt-get', 'install', '-y', '--no-install-recommends', ...names]);
+  const update = asRoot([...noninteractive, 'apt-get', 'update']);
+  if (install === undefined || update === undefined)
+    throw new Failure(
+      `${titles} is missing and needs root to install: run \`apt-get install ${names.join(' ')}\` as root, or ${instead}.`,
+    );
+  say(`Installing ${titles} (apt-get install ${names.join(' ')}) …`);
+  // A fresh machine has no package lists yet, and old ones name files that are gone.
+  await runCommand(update);
+  const { ok, output } = await runCommand(install);
+  if (!ok) throw new Failure(`${titles} could not be installed (${lastLine(output)}): ${instead}.`);
+}
