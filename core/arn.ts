@@ -1,17 +1,20 @@
 /** ARNs of ECS resources, made in one place. */
 import type { Scope } from './scope.ts';
 
-export type ResourceType =
-  | 'cluster'
-  | 'service'
-  | 'task'
-  | 'container'
-  | 'container-instance'
-  | 'task-definition'
-  | 'task-set'
-  | 'capacity-provider'
-  | 'service-deployment'
-  | 'service-revision';
+export const resourceTypes = [
+  'cluster',
+  'service',
+  'task',
+  'container',
+  'container-instance',
+  'task-definition',
+  'task-set',
+  'capacity-provider',
+  'service-deployment',
+  'service-revision',
+] as const;
+
+export type ResourceType = (typeof resourceTypes)[number];
 
 const partitions: readonly (readonly [prefix: string, partition: string])[] = [
   ['cn-', 'aws-cn'],

@@ -3,10 +3,10 @@
  * PutAccountSetting for the root user write the same value.
  */
 import { AccessDeniedException, type Setting, type SettingName } from '@aws-sdk/client-ecs';
+import { partitionOf } from '../../core/arn.ts';
 import type { Scope } from '../../core/scope.ts';
 import type { Caller } from '../operation.ts';
 import { accountSettings, settingNames } from './account-setting-table.ts';
-import { partitionOf } from './arn.ts';
 import type { EcsDeps } from './deps.ts';
 import { invalidParameter } from './errors.ts';
 import type { EcsHandlers } from './handlers.ts';

@@ -1,21 +1,7 @@
 /** ARNs of ECS resources: made, parsed, and resolved to the names that the store knows. */
+import { partitionOf, type ResourceType } from '../../core/arn.ts';
 import type { Scope } from '../../core/scope.ts';
 import { clusterNotFound, invalidParameter } from './errors.ts';
-
-export const resourceTypes = [
-  'cluster',
-  'service',
-  'task',
-  'container',
-  'container-instance',
-  'task-definition',
-  'task-set',
-  'capacity-provider',
-  'service-deployment',
-  'service-revision',
-] as const;
-
-export type ResourceType = (typeof resourceTypes)[number];
 
 export interface Arn extends Scope {
   readonly partition: string;
@@ -24,53 +10,6 @@ export interface Arn extends Scope {
   readonly type: string;
   /** What follows the type, split at slashes; at least one element, none empty. */
   readonly path: readonly string[];
-}
-
-const partitions: readonly (readonly [prefix: string, partition: string])[] = [
-  ['cn-', 'aws-cn'],
-  ['us-gov-', 'aws-us-gov'],
-  ['us-isob-', 'aws-iso-b'],
-  ['us-isof-', 'aws-iso-f'],
-  ['us-iso-', 'aws-iso'],
-  ['eu-isoe-', 'aws-iso-e'],
-  ['eusc-', 'aws-eusc'],
-];
-
-/** The AWS partition that a region belongs to, for example `aws-cn` for `cn-north-1`. */
-export function partitionOf(region: string): string {
-  return partitions.find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'aws';
-}
-
-function arn(scope: Scope, type: ResourceType, ...path: readonly string[]): string {
-  return `arn:${partitionOf(scope.region)}:ecs:${scope.region}:${scope.accountId}:${type}/${path.join('/')}`;
-}
-
-export function clusterArn(scope: Scope, cluster: string): string {
-  return arn(scope, 'cluster', cluster);
-}
-
-export function serviceArn(scope: Scope, cluster: string, service: string): string {
-  return arn(scope, 'service', cluster, service);
-}
-
-export function taskArn(scope: Scope, cluster: string, taskId: string): string {
-  return arn(scope, 'task', cluster, taskId);
-}
-
-export function containerArn(scope: Scope, cluster: string, taskId: string, id: string): string {
-  return arn(scope, 'container', cluster, taskId, id);
-}
-
-export function containerInstanceArn(scope: Scope, cluster: string, id: string): string {
-  return arn(scope, 'container-instance', cluster, id);
-}
-
-export function taskDefinitionArn(scope: Scope, family: string, revision: number | string): string {
-  return arn(scope, 'task-definition', `${family}:${revision}`);
-}
-
-export function capacityProviderArn(scope: Scope, provider: string): string {
-  return arn(scope, 'capacity-provider', provider);
 }
 
 /** undefined: not an ARN, or one with an empty part. */

@@ -1,7 +1,8 @@
 /** Capacity provider operations: Fargate's two exist in every account, and no others. */
 import type { CapacityProvider } from '@aws-sdk/client-ecs';
+import { capacityProviderArn } from '../../core/arn.ts';
 import type { Scope } from '../../core/scope.ts';
-import { capacityProviderArn, isName, resolveIdentifier } from './arn.ts';
+import { isName, resolveIdentifier } from './arn.ts';
 import { fargateProviders } from './capacity-strategy.ts';
 import { activeCluster } from './cluster-lookup.ts';
 import type { EcsDeps } from './deps.ts';

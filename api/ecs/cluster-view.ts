@@ -1,9 +1,9 @@
 /** A cluster as the API shows it. */
 import type { Cluster as ClusterView, KeyValuePair } from '@aws-sdk/client-ecs';
+import { clusterArn } from '../../core/arn.ts';
 import type { ClusterCounts } from '../../core/cluster.ts';
 import type { Scope } from '../../core/scope.ts';
 import type { StoredCluster } from '../../core/store/store.ts';
-import { clusterArn } from './arn.ts';
 
 export type ClusterDetail = 'ATTACHMENTS' | 'CONFIGURATIONS' | 'SETTINGS' | 'STATISTICS' | 'TAGS';
 

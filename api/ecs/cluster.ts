@@ -5,12 +5,13 @@ import {
   type DescribeClustersRequest,
   type Failure,
 } from '@aws-sdk/client-ecs';
+import { clusterArn } from '../../core/arn.ts';
 import type { Cluster } from '../../core/cluster.ts';
 import type { Scope } from '../../core/scope.ts';
 import type { StoredCluster } from '../../core/store/store.ts';
 import type { Caller } from '../operation.ts';
 import { effectiveSetting } from './account-setting.ts';
-import { clusterArn, defaultCluster, findClusterName, resolveClusterName } from './arn.ts';
+import { defaultCluster, findClusterName, resolveClusterName } from './arn.ts';
 import { validStrategy } from './capacity-strategy.ts';
 import {
   mergeSettings,

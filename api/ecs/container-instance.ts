@@ -1,7 +1,8 @@
 /** Container instance operations, as a cluster answers that has none: the hosts that run tasks are never visible. */
 import { TargetNotFoundException } from '@aws-sdk/client-ecs';
+import { containerInstanceArn } from '../../core/arn.ts';
 import type { Scope } from '../../core/scope.ts';
-import { containerInstanceArn, findIdInCluster } from './arn.ts';
+import { findIdInCluster } from './arn.ts';
 import { activeCluster } from './cluster-lookup.ts';
 import type { EcsDeps } from './deps.ts';
 import { clientError, invalidParameter } from './errors.ts';

@@ -1,8 +1,9 @@
 /** Tag operations, on every kind of resource that can have tags. */
 import { LimitExceededException, ResourceNotFoundException, type Tag } from '@aws-sdk/client-ecs';
+import { partitionOf } from '../../core/arn.ts';
 import type { Scope } from '../../core/scope.ts';
 import type { Task } from '../../core/task.ts';
-import { type Arn, isSameScope, parseArn, partitionOf } from './arn.ts';
+import { type Arn, isSameScope, parseArn } from './arn.ts';
 import { activeCluster } from './cluster-lookup.ts';
 import type { EcsDeps } from './deps.ts';
 import { invalidParameter } from './errors.ts';

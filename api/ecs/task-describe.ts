@@ -1,6 +1,6 @@
 import type { DescribeTasksRequest, DescribeTasksResponse, Failure, Task as SdkTask } from '@aws-sdk/client-ecs';
+import { taskArn } from '../../core/arn.ts';
 import type { RequestContext } from '../operation.ts';
-import { taskArn } from './arn.ts';
 import { activeCluster } from './cluster-lookup.ts';
 import type { EcsDeps } from './deps.ts';
 import { invalidParameter } from './errors.ts';

@@ -1,8 +1,9 @@
 import { type ListTasksRequest, type ListTasksResponse, ServiceNotFoundException } from '@aws-sdk/client-ecs';
+import { taskArn } from '../../core/arn.ts';
 import type { Scope } from '../../core/scope.ts';
 import type { TaskFilter } from '../../core/store/store.ts';
 import type { RequestContext } from '../operation.ts';
-import { findIdInCluster, taskArn } from './arn.ts';
+import { findIdInCluster } from './arn.ts';
 import { activeCluster } from './cluster-lookup.ts';
 import type { EcsDeps } from './deps.ts';
 import { invalidParameter } from './errors.ts';

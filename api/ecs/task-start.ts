@@ -1,6 +1,7 @@
 import type { StartTaskRequest, StartTaskResponse } from '@aws-sdk/client-ecs';
+import { containerInstanceArn } from '../../core/arn.ts';
 import type { RequestContext } from '../operation.ts';
-import { containerInstanceArn, findIdInCluster } from './arn.ts';
+import { findIdInCluster } from './arn.ts';
 import { activeCluster } from './cluster-lookup.ts';
 import type { EcsDeps } from './deps.ts';
 import { invalidParameter } from './errors.ts';

@@ -1,5 +1,6 @@
 /** A stored task as ECS describes it. Pure. */
 import type { Attachment, Container, KeyValuePair, Task as SdkTask } from '@aws-sdk/client-ecs';
+import { clusterArn, containerArn, taskArn, taskDefinitionArn } from '../../core/arn.ts';
 import {
   containerHealthStatus,
   containerLastStatus,
@@ -9,7 +10,6 @@ import {
   stopDecision,
 } from '../../core/lifecycle.ts';
 import type { Millis, Task, TaskContainerSpec } from '../../core/task.ts';
-import { clusterArn, containerArn, taskArn, taskDefinitionArn } from './arn.ts';
 
 /** @param options.tags false: the list of tags is there, but empty, as without `include: [TAGS]` */
 export function taskView(task: Task, options: { readonly tags: boolean }): SdkTask {

@@ -1,15 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
-  clusterArn,
   findClusterName,
   findIdInCluster,
   parseArn,
   parseTaskDefinitionReference,
-  partitionOf,
   resolveClusterName,
-  taskArn,
-  taskDefinitionArn,
 } from '../../api/ecs/arn.ts';
+import { clusterArn, partitionOf, taskArn, taskDefinitionArn } from '../../core/arn.ts';
 
 const here = { accountId: '111122223333', region: 'eu-west-1' };
 const there = { accountId: '111122223333', region: 'eu-west-2' };

@@ -1,12 +1,12 @@
 /** RunTask: judge the request as a whole, then record and place its tasks in one step. */
 import { createHash } from 'node:crypto';
 import { ConflictException, type Failure, type RunTaskRequest, type RunTaskResponse } from '@aws-sdk/client-ecs';
+import { taskArn } from '../../../core/arn.ts';
 import { effectiveContainers, effectiveTask } from '../../../core/overrides.ts';
 import type { PlaceRequest } from '../../../core/store/store.ts';
 import type { Task } from '../../../core/task.ts';
 import type { TaskDefinitionBody } from '../../../core/task-definition.ts';
 import type { RequestContext } from '../../operation.ts';
-import { taskArn } from '../arn.ts';
 import { activeCluster } from '../cluster-lookup.ts';
 import type { EcsDeps } from '../deps.ts';
 import { clusterNotFound, invalidParameter, unsupportedFeature } from '../errors.ts';

@@ -22,6 +22,9 @@ const containerRules: readonly Rule<ContainerDefinition>[] = [
   ['mountPoints', ({ mountPoints }) => mountPoints?.length],
   ['restartPolicy', ({ restartPolicy }) => restartPolicy?.enabled],
   ['firelensConfiguration', ({ firelensConfiguration }) => firelensConfiguration],
+  ['linuxParameters.tmpfs', ({ linuxParameters }) => linuxParameters?.tmpfs?.length],
+  ['linuxParameters.sharedMemorySize', ({ linuxParameters }) => linuxParameters?.sharedMemorySize],
+  ['linuxParameters.devices', ({ linuxParameters }) => linuxParameters?.devices?.length],
   ['credentialSpecs', ({ credentialSpecs }) => credentialSpecs?.length],
   ['logConfiguration.secretOptions', ({ logConfiguration }) => logConfiguration?.secretOptions?.length],
   // awslogs: the engine keeps the output; CloudWatch Logs' API will read it from there.

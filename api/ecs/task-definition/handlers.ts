@@ -1,9 +1,10 @@
 /** Task definition operations. */
 import type { Failure, TaskDefinition as TaskDefinitionView } from '@aws-sdk/client-ecs';
+import { taskDefinitionArn } from '../../../core/arn.ts';
 import type { Scope } from '../../../core/scope.ts';
 import type { TaskDefinitionName } from '../../../core/store/store.ts';
 import type { TaskDefinition } from '../../../core/task-definition.ts';
-import { isName, parseTaskDefinitionReference, type TaskDefinitionReference, taskDefinitionArn } from '../arn.ts';
+import { isName, parseTaskDefinitionReference, type TaskDefinitionReference } from '../arn.ts';
 import type { EcsDeps } from '../deps.ts';
 import { clientError, invalidParameter } from '../errors.ts';
 import { failure } from '../failures.ts';

@@ -1,8 +1,8 @@
 /** A task definition as the API shows it. */
 import type { TaskDefinition as TaskDefinitionView } from '@aws-sdk/client-ecs';
+import { taskDefinitionArn } from '../../../core/arn.ts';
 import type { Scope } from '../../../core/scope.ts';
 import type { TaskDefinition } from '../../../core/task-definition.ts';
-import { taskDefinitionArn } from '../arn.ts';
 
 export function taskDefinitionView(scope: Scope, definition: TaskDefinition): TaskDefinitionView {
   const { body, revision, status, registeredAt, deregisteredAt, deleteRequestedAt } = definition;
