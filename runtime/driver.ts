@@ -13,13 +13,19 @@
  * the caller can take it back or remove it. Creating a sandbox or container under an id that exists already (a call
  * repeated after a crash) returns what is there.
  *
+ * waitContainer tells an end only when it has seen it: while the engine cannot be reached it waits on. It rejects with
+ * `not-found` when the container was removed before its end was seen. A container whose start failed has ended, with `error` set.
+ *
  * Errors are DriverError with a `kind`; messages are the engine's own words, without host paths.
  */
 
 export interface Driver {
   readonly name: string;
 
-  /** Makes ready what sandboxes need (bridge, pause image, warm pool). Call once, before anything else. */
+  /**
+   * Makes ready what sandboxes need (bridge, pause image, warm pool). Call once, before anything else; only
+   * capabilities and clean work without it, and then make nothing.
+   */
   open(): Promise<void>;
   /** Stops timers and connections, removes the unused warm pool; leaves sandboxes and their containers running. */
   close(): Promise<void>;
@@ -68,6 +74,8 @@ export interface Capabilities {
   readonly stats: boolean;
   readonly isolation: 'container' | 'vm' | 'none';
   readonly architecture: 'amd64' | 'arm64';
+  /** Highest `nofile` limit that a container may have; undefined: any. */
+  readonly maxOpenFiles?: number;
   /** Sentences for `doctor`: what this host cannot do, and what to do about it. */
   readonly limitations: readonly string[];
 }
@@ -80,6 +88,8 @@ export interface PullRequest {
   readonly platform: { readonly os: 'linux'; readonly architecture: 'amd64' | 'arm64' };
   readonly credentials?: { readonly username: string; readonly password: string };
   readonly onProgress?: (progress: PullProgress) => void;
+  /** Which container needs it. Drivers of real engines ignore it; simulations read the container's environment. */
+  readonly container?: PlannedContainer;
   readonly signal?: AbortSignal;
 }
 
@@ -106,11 +116,22 @@ export interface Limits {
   readonly pids?: number;
 }
 
+/** What is known of a container before it is created. */
+export interface PlannedContainer {
+  readonly name: string;
+  readonly image: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly limits: Limits;
+}
+
 export interface SandboxConfig {
-  /** Chosen by the caller, unique, `[A-Za-z0-9_.-]`. */
+  /** Chosen by the caller, unique, `[A-Za-z0-9_.-]`, at most 128 characters, the first a letter or digit. */
   readonly id: string;
+  /** A wish: a sandbox that was prepared ahead has its name already. */
   readonly hostname: string;
   readonly limits: Limits;
+  /** The containers to come: a driver without common limits (capabilities.sandboxLimits) divides `limits` among them. */
+  readonly containers?: readonly PlannedContainer[];
   /** Comes back from `recover`. */
   readonly labels: Readonly<Record<string, string>>;
   /** Sysctls of the sandbox's network namespace. */
@@ -124,6 +145,14 @@ export interface Sandbox {
   readonly gateway: string;
   /** Length of the network's prefix. */
   readonly prefixLength: number;
+}
+
+/** The range that a driver gives its sandboxes addresses from. */
+export interface NetworkRange {
+  /** For example `10.213.0.0/22`. */
+  readonly subnet: string;
+  /** The host's own address in it. */
+  readonly gateway: string;
 }
 
 export interface ContainerConfig {
@@ -175,13 +204,15 @@ export interface ContainerState {
   readonly status: 'created' | 'running' | 'exited';
   readonly startedAt?: number;
   readonly exit?: ContainerExit;
+  /** `sha256:…` of the image's configuration or manifest, as the engine names it. */
   readonly imageDigest?: string;
+  /** The caller's, with those of the image. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface LogOptions {
   readonly follow: boolean;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; may be fractional. */
   readonly since?: number;
   readonly signal?: AbortSignal;
 }
@@ -189,6 +220,8 @@ export interface LogOptions {
 export interface LogChunk {
   readonly stream: 'stdout' | 'stderr';
   readonly data: Uint8Array;
+  /** When it was written, milliseconds since the epoch, fractional; absent where it is not recorded (tty, exec). */
+  readonly at?: number;
 }
 
 export interface ExecConfig {
@@ -227,6 +260,7 @@ export interface RecoveredSandbox {
 export interface CleanReport {
   readonly containers: number;
   readonly networks: number;
+  /** Limits that held over sandboxes. */
   readonly cgroups: number;
 }
 

@@ -1,0 +1,30 @@
+/** What the parts of the driver share once it is assembled. */
+import type { NetworkRange } from '../driver.ts';
+import type { Cgroups } from './cgroup.ts';
+import type { Engine } from './engine.ts';
+import type { EngineFacts } from './facts.ts';
+import type { Log } from './log.ts';
+import type { Names } from './names.ts';
+import type { Records } from './record.ts';
+
+export interface Context {
+  readonly engine: Engine;
+  readonly names: Names;
+  readonly range: NetworkRange;
+  readonly facts: EngineFacts;
+  readonly records: Records;
+  readonly log: Log;
+  readonly ends: EndNotes;
+  /** At most so many inspections at once, however many containers are waited for. */
+  readonly looks: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Replaced once when the engine turns out not to use this host's cgroups. */
+  cgroups: Cgroups;
+}
+
+/** What this process did to containers, by container id: it tells how to read their end. */
+export interface EndNotes {
+  /** When we told that it was started. */
+  readonly started: Map<string, number>;
+  /** Those that we were asked to stop: their end is no lack of memory. */
+  readonly stopped: Set<string>;
+}

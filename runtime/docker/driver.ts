@@ -1,0 +1,196 @@
+/** The Docker driver: assembles the parts in this folder into the contract of runtime/driver.ts. */
+import { type Capabilities, type Driver, DriverError, type NetworkRange } from '../driver.ts';
+import { openCgroups } from './cgroup.ts';
+import {
+  createContainer,
+  inspectContainer,
+  removeContainer,
+  startContainer,
+  stopContainer,
+  waitContainer,
+} from './container.ts';
+import type { Context } from './context.ts';
+import { connectEngine, failure } from './engine.ts';
+import { execContainer } from './exec.ts';
+import { createExitWatch } from './exit-watch.ts';
+import { readFacts } from './facts.ts';
+import { createPullImage } from './image.ts';
+import { createLimit } from './limit.ts';
+import { type Log, silent } from './log.ts';
+import { readLogs } from './logs.ts';
+import { namesOf } from './names.ts';
+import { ensureNetwork } from './network.ts';
+import { mostOpenFiles } from './open-files.ts';
+import type { Pause } from './pause.ts';
+import { ensurePauseImage } from './pause-image.ts';
+import { createPool } from './pool.ts';
+import { openRecords } from './record.ts';
+import { clean, listOurs, recover, untaken } from './recover.ts';
+import { removeContainerById } from './remove.ts';
+import { createSandbox, makePooled, removeSandbox } from './sandbox.ts';
+import { readStats } from './stats.ts';
+
+export { occupiedSubnets } from './network.ts';
+
+export interface DockerDriverOptions {
+  /** Id of the installation: two owners on one engine never see each other. `[A-Za-z0-9_.-]`, at most 60 characters. */
+  readonly owner: string;
+  /** `unix://…` or `tcp://…`; TLS as the docker CLI's environment says. Default: `unix:///var/run/docker.sock`. */
+  readonly dockerHost?: string;
+  readonly networkRange: NetworkRange;
+  /** Sandboxes kept ready. */
+  readonly warmPool: number;
+  /** Folder where the records of sandboxes from the warm pool outlive a crash. */
+  readonly stateDir?: string;
+  /** Milliseconds that a pull may go without progress. Default: 60 000. */
+  readonly pullPatience?: number;
+  readonly log?: Log;
+}
+
+export function createDockerDriver(options: DockerDriverOptions): Driver {
+  const { owner, networkRange, log = silent } = options;
+  const names = namesOf(owner);
+  const engine = connectEngine(options.dockerHost);
+  const watch = createExitWatch(engine, owner, log);
+  let preparing: Promise<Context> | undefined;
+
+  const prepare = async (): Promise<Context> => {
+    const facts = await readFacts(engine);
+    return {
+      engine,
+      names,
+      range: networkRange,
+      facts,
+      records: openRecords(options.stateDir),
+      log,
+      ends: { started: new Map(), stopped: new Set() },
+      looks: createLimit(16),
+      cgroups: await openCgroups(owner, facts),
+    };
+  };
+
+  /** Facts are read once; a failed reading is tried again by the next call. */
+  const context = () => {
+    preparing ??= prepare().catch((error: unknown) => {
+      preparing = undefined;
+      throw failure('engine', error);
+    });
+    return preparing;
+  };
+
+  const pool = createPool<Pause>({
+    size: options.warmPool,
+    make: async () => makePooled(await context()),
+    discard: async ({ id }) => removeContainerById({ engine }, id),
+    onError: (error) => log.warn({ error }, 'the warm pool has a problem'),
+  });
+
+  return {
+    name: 'docker',
+
+    async open() {
+      const ready = await context();
+      const [image, containers] = await Promise.all([
+        ensurePauseImage(engine, names, ready.facts.architecture),
+        listOurs(ready),
+      ]).catch((error: unknown) => {
+        throw failure('engine', error);
+      });
+      const networkId = await ensureNetworkAfterRemovingUnused(ready, containers, image);
+      const { usable, useless } = untaken(ready, containers, networkId, image);
+      const surplus = usable.filter((pause) => !pool.adopt(pause)).map(({ id }) => id);
+      await Promise.all([...useless, ...surplus].map((id) => removeContainerById(ready, id)));
+      pool.open();
+    },
+
+    async close() {
+      watch.close();
+      await pool.close();
+      engine.close();
+    },
+
+    async capabilities() {
+      const maxOpenFiles = await mostOpenFiles();
+      return { ...capabilitiesOf(await context()), ...(maxOpenFiles === undefined ? {} : { maxOpenFiles }) };
+    },
+
+    pullImage: createPullImage(engine, options.pullPatience ?? 60_000, log),
+
+    createSandbox: async (config, signal) => createSandbox(await context(), pool, config, signal),
+    removeSandbox: async (id) => removeSandbox(await context(), id),
+
+    async createContainer(config, signal) {
+      const done = pool.busy();
+      try {
+        return await createContainer(await context(), config, signal);
+      } finally {
+        done();
+      }
+    },
+
+    async startContainer(handle) {
+      const done = pool.busy();
+      try {
+        return await startContainer(await context(), handle);
+      } finally {
+        done();
+      }
+    },
+
+    waitContainer: async (handle, signal) => waitContainer(await context(), watch, handle, signal),
+    stopContainer: async (handle, graceSeconds) => stopContainer(await context(), handle, graceSeconds),
+    removeContainer: async (handle) => removeContainer(await context(), handle),
+    inspectContainer: async (handle) => inspectContainer(await context(), handle),
+
+    async *logs(handle, logOptions) {
+      yield* readLogs(await context(), handle, logOptions);
+    },
+    exec: async (handle, config) => execContainer(await context(), handle, config),
+    stats: async (handle) => readStats(await context(), handle),
+
+    recover: async () => recover(await context()),
+    async clean() {
+      await pool.close();
+      return clean(await context());
+    },
+  };
+
+  /** The pool's leftovers hold a network of another range in use, so they go first. */
+  async function ensureNetworkAfterRemovingUnused(
+    ready: Context,
+    containers: Awaited<ReturnType<typeof listOurs>>,
+    image: string,
+  ): Promise<string> {
+    try {
+      return await ensureNetwork(engine, names, networkRange);
+    } catch (error) {
+      const { usable, useless } = untaken(ready, containers, '', image);
+      const leftovers = [...usable.map(({ id }) => id), ...useless];
+      if (!(error instanceof DriverError) || leftovers.length === 0) throw error;
+      await Promise.all(leftovers.map((id) => removeContainerById(ready, id)));
+      return ensureNetwork(engine, names, networkRange);
+    }
+  }
+}
+
+function capabilitiesOf({ facts, cgroups }: Context): Capabilities {
+  const limitations = [
+    ...(cgroups.enforced
+      ? []
+      : [
+          `Limits hold for each container, not for a task's containers together, because ${cgroups.reason}: a task's limits are divided among its containers.`,
+        ]),
+    ...(facts.pidsLimit ? [] : ['The engine cannot limit the number of processes (no pids controller).']),
+  ];
+  return {
+    engine: `Docker Engine ${facts.version}`,
+    cgroupVersion: facts.cgroupVersion,
+    sandboxLimits: cgroups.enforced,
+    pidsLimit: facts.pidsLimit,
+    exec: true,
+    stats: true,
+    isolation: 'container',
+    architecture: facts.architecture,
+    limitations,
+  };
+}

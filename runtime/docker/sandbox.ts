@@ -1,0 +1,144 @@
+/** Sandboxes: taken from the warm pool or made, found again, removed. */
+import { randomBytes } from 'node:crypto';
+import { DriverError, type Sandbox, type SandboxConfig } from '../driver.ts';
+import type { Context } from './context.ts';
+import { checkCancelled, failure, statusOf } from './engine.ts';
+import { isValidId, OWNER, RECORD, SANDBOX } from './names.ts';
+import { createPause, type Pause, pauseOf, sandboxOf, startPause } from './pause.ts';
+import type { Pool } from './pool.ts';
+import { parseRecord, recordOf, type SandboxRecord } from './record.ts';
+import { removeContainerById } from './remove.ts';
+
+export async function createSandbox(
+  context: Context,
+  pool: Pool<Pause>,
+  config: SandboxConfig,
+  signal: AbortSignal | undefined,
+): Promise<Sandbox> {
+  if (!isValidId(config.id)) throw new DriverError('create', `"${config.id}" is not a valid sandbox id.`);
+  checkCancelled(signal);
+  const done = pool.busy();
+  try {
+    const [pause] = await Promise.all([takeOrMake(context, pool, config), makeLimits(context, config)]);
+    if (signal?.aborted) await removeSandbox(context, config.id);
+    checkCancelled(signal);
+    return sandboxOf(context, config.id, pause);
+  } catch (error) {
+    throw failure('create', error);
+  } finally {
+    done();
+  }
+}
+
+async function makeLimits({ cgroups }: Context, { id, limits }: SandboxConfig): Promise<void> {
+  try {
+    await cgroups.make(id, limits);
+  } catch (error) {
+    throw failure('engine', error);
+  }
+}
+
+async function takeOrMake(context: Context, pool: Pool<Pause>, config: SandboxConfig): Promise<Pause> {
+  // What is set when a namespace is made cannot come from the pool.
+  const pooled = config.sysctls ? undefined : await takePooled(context, pool, config);
+  return pooled ?? makePause(context, config);
+}
+
+/** Taking one is renaming it: one step for the engine, so that after a crash it is either taken or not. */
+async function takePooled(context: Context, pool: Pool<Pause>, config: SandboxConfig): Promise<Pause | undefined> {
+  for (let pause = await pool.take(); pause; pause = await pool.take()) {
+    const { name } = pause;
+    try {
+      await context.records.put(config.id, recordOf(config));
+      await context.engine.call((docker) =>
+        docker.getContainer(name).rename({ name: context.names.sandbox(config.id) }),
+      );
+      return pause;
+    } catch (error) {
+      if (statusOf(error) === 409) {
+        if (!pool.adopt(pause)) await removeContainerById(context, pause.id);
+        return existingPause(context, config.id);
+      }
+      // Somebody removed it or took it: the next one.
+      if (statusOf(error) !== 404) throw error;
+    }
+  }
+  return undefined;
+}
+
+async function makePause(context: Context, config: SandboxConfig): Promise<Pause> {
+  try {
+    context.records.remember(config.id, recordOf(config));
+    const id = await createPause(context, {
+      name: context.names.sandbox(config.id),
+      hostname: config.hostname,
+      sysctls: config.sysctls,
+      labels: { ...config.labels, [SANDBOX]: config.id, [RECORD]: JSON.stringify(recordOf(config)) },
+    });
+    return await startPause(context, id);
+  } catch (error) {
+    if (statusOf(error) === 409) return existingPause(context, config.id);
+    throw error;
+  }
+}
+
+/** A creation that was begun before: finished here when it was not. */
+async function existingPause(context: Context, id: string): Promise<Pause> {
+  const info = await context.engine.call((docker) => docker.getContainer(context.names.sandbox(id)).inspect());
+  if (info.Config.Labels[OWNER] !== context.names.owner)
+    throw new DriverError('create', `A container named ${context.names.sandbox(id)} is there already and is not ours.`);
+  const running = info.State.Running && pauseOf(context, info.Id, info.Name, info.NetworkSettings.Networks);
+  return running || startPause(context, info.Id);
+}
+
+/** Makes one for the pool. */
+export async function makePooled(context: Context): Promise<Pause> {
+  const name = context.names.pooled(randomBytes(6).toString('hex'));
+  const id = await createPause(context, { name, labels: {} });
+  try {
+    return await startPause(context, id);
+  } catch (error) {
+    await removeContainerById(context, id);
+    throw error;
+  }
+}
+
+/** The record of a sandbox, from wherever it is kept; undefined: no such sandbox. */
+export async function findRecord(context: Context, id: string): Promise<SandboxRecord | undefined> {
+  const kept = await context.records.get(id);
+  if (kept) return kept;
+  try {
+    const info = await context.engine.call((docker) => docker.getContainer(context.names.sandbox(id)).inspect());
+    const record = parseRecord(info.Config.Labels[RECORD]);
+    if (record || context.cgroups.enforced) return record ?? { labels: {}, limits: {} };
+  } catch (error) {
+    if (statusOf(error) !== 404) throw failure('engine', error);
+    return undefined;
+  }
+  throw new DriverError('create', `The limits of sandbox ${id} are not known any more; remove it and make it again.`);
+}
+
+/** Kills and removes everything that belongs to the sandbox. */
+export async function removeSandbox(context: Context, id: string): Promise<void> {
+  const { engine, names, cgroups, records } = context;
+  try {
+    const containers = await engine.call((docker) =>
+      docker.listContainers({ all: true, filters: { label: [`${OWNER}=${names.owner}`, `${SANDBOX}=${id}`] } }),
+    );
+    // One from the pool has no label that says whose it is; its name does.
+    const ids = new Set([names.sandbox(id), ...containers.map(({ Id }) => Id)]);
+    for (const { Id, Names } of containers) if (Names.includes(`/${names.sandbox(id)}`)) ids.delete(Id);
+    for (const each of ids) context.ends.stopped.add(each);
+    await Promise.all([...ids].map((each) => removeContainerById(context, each)));
+    for (const each of ids) forget(context, each);
+    await cgroups.remove(id);
+    await records.remove(id);
+  } catch (error) {
+    throw failure('engine', error);
+  }
+}
+
+function forget({ ends }: Context, containerId: string): void {
+  ends.stopped.delete(containerId);
+  ends.started.delete(containerId);
+}
