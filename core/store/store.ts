@@ -97,9 +97,11 @@ export interface PlaceRequest {
 
 export type PlaceResult =
   | { readonly outcome: 'placed'; readonly tasks: readonly Task[]; readonly unplaced: number }
-  /** The token was used before: with the same request (the tasks are the earlier ones) or with another one. */
-  | { readonly outcome: 'repeated'; readonly tasks: readonly Task[] }
-  | { readonly outcome: 'token-conflict'; readonly tasks: readonly Task[] }
+  /**
+   * The token was used before: with the same request or with another one. `placed` tasks came of it, `tasks` are those
+   * that are still remembered.
+   */
+  | { readonly outcome: 'repeated' | 'token-conflict'; readonly tasks: readonly Task[]; readonly placed: number }
   | { readonly outcome: 'cluster-inactive' };
 
 export interface TaskFilter {
@@ -111,6 +113,11 @@ export interface TaskFilter {
 }
 
 export interface TaskStore {
+  /** What an earlier request with this token made; undefined: there was none. */
+  placedBefore(
+    scope: Scope,
+    token: NonNullable<PlaceRequest['token']>,
+  ): Promise<Extract<PlaceResult, { outcome: 'repeated' | 'token-conflict' }> | undefined>;
   place(scope: Scope, request: PlaceRequest): Promise<PlaceResult>;
   /** In the order of `ids`. */
   get(scope: Scope, ids: readonly string[]): Promise<readonly (Task | undefined)[]>;

@@ -24,6 +24,8 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
   const { redis, run, prefix, wake } = connection;
   const key = (scope: Scope, id: string) => `${prefix}:task:${scopeKey(scope)}:${id}`;
 
+  const tokenKey = (scope: Scope, value: string) => `${prefix}:token:${scopeKey(scope)}:${value}`;
+
   let picture: Promise<{ readonly workers: Map<string, Worker>; readonly at: number }> | undefined;
   async function workers(newest: boolean): Promise<Map<string, Worker>> {
     const known = newest ? undefined : await picture?.catch(() => undefined);
@@ -46,7 +48,7 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
     round: { readonly id: string; readonly tasks: readonly NewTask[]; readonly workers: Map<string, Worker> },
   ): Promise<unknown[]> {
     const cluster = `${prefix}:cluster:${scopeKey(scope)}:${request.clusterName}`;
-    const token = request.token && `${prefix}:token:${scopeKey(scope)}:${request.token.value}`;
+    const token = request.token && tokenKey(scope, request.token.value);
     const now = Date.now();
     const all = [...round.workers.values()];
     const args: (string | number)[] = [
@@ -71,8 +73,19 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
     return (await run('place-tasks', token ? [cluster, token] : [cluster], args)) as unknown[];
   }
 
+  async function repeated(scope: Scope, same: boolean, joined: string) {
+    const ids = joined.split(' ');
+    const tasks = (await get(scope, ids)).filter((task) => task !== undefined);
+    return { outcome: same ? ('repeated' as const) : ('token-conflict' as const), tasks, placed: ids.length };
+  }
+
   return {
     get,
+
+    async placedBefore(scope, { value, requestDigest }) {
+      const [digest, ids] = await redis.hmget(tokenKey(scope, value), 'digest', 'ids');
+      return ids ? await repeated(scope, digest === requestDigest, ids) : undefined;
+    },
 
     async place(scope, request): Promise<PlaceResult> {
       const id = randomUUID();
@@ -85,9 +98,7 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
         const answer = await reserve(scope, request, { id, tasks: waiting, workers: known });
         if (answer[0] === 'cluster-inactive') return { outcome: 'cluster-inactive' };
         if (answer[0] === 'token') {
-          const tasks = await get(scope, String(answer[2]).split(' '));
-          const same = answer[1] === request.token?.requestDigest;
-          return { outcome: same ? 'repeated' : 'token-conflict', tasks: tasks.filter((task) => task !== undefined) };
+          return await repeated(scope, answer[1] === request.token?.requestDigest, String(answer[2]));
         }
         for (const [index, { spec, wanted }] of waiting.entries()) {
           const worker = String(answer[index + 1]);

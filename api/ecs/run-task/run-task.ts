@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { ConflictException, type Failure, type RunTaskRequest, type RunTaskResponse } from '@aws-sdk/client-ecs';
 import { taskArn } from '../../../core/arn.ts';
 import { effectiveContainers, effectiveTask } from '../../../core/overrides.ts';
-import type { PlaceRequest } from '../../../core/store/store.ts';
+import type { PlaceRequest, PlaceResult } from '../../../core/store/store.ts';
 import type { Task } from '../../../core/task.ts';
 import type { TaskDefinitionBody } from '../../../core/task-definition.ts';
-import type { RequestContext } from '../../operation.ts';
+import type { Caller, RequestContext } from '../../operation.ts';
 import { activeCluster } from '../cluster-lookup.ts';
 import type { EcsDeps } from '../deps.ts';
 import { clusterNotFound, invalidParameter, unsupportedFeature } from '../errors.ts';
@@ -31,13 +31,17 @@ export async function runTask(
   input: RunTaskRequest,
   { caller }: RequestContext,
 ): Promise<RunTaskResponse> {
-  const request = await placeRequest(deps, input, caller);
-  const result = await deps.store.tasks.place(caller, request);
+  const count = validCount(input.count);
+  const token = tokenOf(input);
+  // A repeated request gets its tasks, whatever became of the cluster and the definition since.
+  const result =
+    (token && (await deps.store.tasks.placedBefore(caller, token))) ??
+    (await place(deps, input, { caller, count, token }));
   switch (result.outcome) {
     case 'placed':
       return answer(result.tasks, result.unplaced);
     case 'repeated':
-      return answer(result.tasks, unplacedBefore(request, result.tasks));
+      return answer(result.tasks, count - result.placed);
     case 'token-conflict':
       throw new ConflictException({
         message: 'The provided clientToken is already in use with a different RunTask request.',
@@ -49,11 +53,6 @@ export async function runTask(
   }
 }
 
-/** Tokens outlive tasks: when none of the tasks is remembered any more, nothing is known of those that found no place. */
-function unplacedBefore(request: PlaceRequest, remembered: readonly Task[]): number {
-  return remembered.length === 0 ? 0 : request.tasks.length - remembered.length;
-}
-
 function answer(tasks: readonly Task[], unplaced: number): RunTaskResponse {
   return {
     tasks: tasks.map((task) => taskView(task, { tags: true })),
@@ -61,14 +60,12 @@ function answer(tasks: readonly Task[], unplaced: number): RunTaskResponse {
   };
 }
 
-async function placeRequest(
+async function place(
   { store, clock, newUuid }: EcsDeps,
   input: RunTaskRequest,
-  caller: RequestContext['caller'],
-): Promise<PlaceRequest> {
-  const count = validCount(input.count);
+  { caller, count, token }: { readonly caller: Caller; readonly count: number; readonly token: Token | undefined },
+): Promise<PlaceResult> {
   const startedBy = validStartedBy(input.startedBy);
-  const token = validClientToken(input.clientToken);
   const { cluster } = await activeCluster(store, caller, input.cluster);
   const definition = await definitionToRun(store, caller, input.taskDefinition ?? '');
   const providers = chooseProviders(input, cluster, count);
@@ -81,14 +78,21 @@ async function placeRequest(
     createdAt: clock(),
   };
   const tags = tagsOfNewTask(input, definition.tags, cluster.name);
-  return {
+  return await store.tasks.place(caller, {
     clusterName: cluster.name,
     tasks: providers.map((capacityProviderName, index) => ({
       spec: newTaskSpec(blueprint, { index, capacityProviderName, newUuid }),
       wanted: { tags },
     })),
-    ...(token !== undefined && { token: { value: token, requestDigest: digestOf(input) } }),
-  };
+    ...(token !== undefined && { token }),
+  });
+}
+
+type Token = NonNullable<PlaceRequest['token']>;
+
+function tokenOf(input: RunTaskRequest): Token | undefined {
+  const value = validClientToken(input.clientToken);
+  return value === undefined ? undefined : { value, requestDigest: digestOf(input) };
 }
 
 /** What the request says about the definition, once both are known to go together. */
