@@ -1,0 +1,99 @@
+/** `longshore bench`: measures this host, prints tables and writes everything to a JSON file. */
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Failure } from '../failure.ts';
+import { createCleanup } from './cleanup.ts';
+import { describeMachine } from './machine.ts';
+import type { Scenario, ScenarioResult } from './scenario.ts';
+import { formatTable } from './table.ts';
+
+type Name = 'launch' | 'api' | 'control' | 'idle';
+
+/** Loaded when they are asked for: each needs other parts. */
+const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
+  launch: async () => (await import('./launch.ts')).launch,
+  api: async () => (await import('./api.ts')).api,
+  control: async () => (await import('./control.ts')).control,
+  idle: async () => (await import('./idle.ts')).idle,
+};
+
+const usage = `Usage: npm run bench -- [launch] [api] [control] [idle] [--quick] [--json <file>]
+
+Measures this host; without names, everything (about half an hour).
+
+  launch   RunTask call to task RUNNING against \`docker run -d\`; needs Docker and a static busybox
+  api      requests per second and latencies with up to 100 000 tasks stored
+  control  tasks per second through API, queue and simulated workers, without containers
+  idle     memory and seconds to ready of a default set-up
+
+  --quick        small samples: shows that it works, not how fast it is
+  --json <file>  where the results go (default: bench-results-<time>.json)`;
+
+/** @param args names of scenarios and flags, as on the command line */
+export async function runBench(args: readonly string[]): Promise<void> {
+  const { names, quick, help, json } = readArguments(args);
+  if (help) {
+    console.log(usage);
+    return;
+  }
+  const say = (line: string) => console.error(line);
+  const cleanup = createCleanup();
+  const interrupt = () => {
+    say('Cleaning up …');
+    cleanup.run().then(
+      () => process.exit(130),
+      () => process.exit(130),
+    );
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const machine = await describeMachine();
+  const results: Partial<Record<Name, ScenarioResult['data']>> = {};
+  const write = () => writeFileSync(json, `${JSON.stringify({ machine, quick, results }, undefined, 1)}\n`);
+  try {
+    console.log(
+      `${Object.entries(machine)
+        .map(([fact, value]) => `${fact}: ${value}`)
+        .join('\n')}\n`,
+    );
+    for (const name of names) {
+      const scenario = await scenarios[name]();
+      const { tables, data } = await scenario({ quick, cleanup, say });
+      results[name] = data;
+      for (const table of tables) console.log(formatTable(table));
+      await cleanup.run();
+      write();
+    }
+    console.log(`Written to ${json}.`);
+  } finally {
+    await cleanup.run();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+export { runBench as main };
+
+function readArguments(args: readonly string[]) {
+  const { values, positionals } = parse(args);
+  const unknown = positionals.find((name) => !(name in scenarios));
+  if (unknown !== undefined) throw new Failure(`There is no scenario "${unknown}".\n\n${usage}`);
+  const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
+  return {
+    names: (positionals.length > 0 ? positionals : Object.keys(scenarios)) as readonly Name[],
+    quick: values.quick ?? false,
+    help: values.help ?? false,
+    json: resolve(values.json ?? `bench-results-${time}.json`),
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { quick: { type: 'boolean' }, json: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    });
+  } catch (error) {
+    throw new Failure(`${(error as Error).message}\n\n${usage}`);
+  }
+}

@@ -1,0 +1,19 @@
+/** What a scenario is given and gives back. */
+import type { Cleanup } from './cleanup.ts';
+import type { Table } from './table.ts';
+
+export interface BenchContext {
+  /** Small samples: shows that everything works, not how fast it is. */
+  readonly quick: boolean;
+  readonly cleanup: Cleanup;
+  /** Progress, for people who wait. */
+  readonly say: (line: string) => void;
+}
+
+export interface ScenarioResult {
+  readonly tables: readonly Table[];
+  /** Everything that was measured, for the JSON file. */
+  readonly data: unknown;
+}
+
+export type Scenario = (context: BenchContext) => Promise<ScenarioResult>;
