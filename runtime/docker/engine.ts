@@ -115,6 +115,12 @@ function codeOf(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code);
 }
 
+/** The engine is away, or the connection to it was lost in the middle of an answer. */
+export function isUnreachable(error: unknown): boolean {
+  if (error instanceof DriverError) return error.kind === 'engine';
+  return statusOf(error) === undefined && unreachableCodes.has(codeOf(error));
+}
+
 function isBrokenConnection(error: unknown): boolean {
   return statusOf(error) === undefined && brokenCodes.has(codeOf(error));
 }

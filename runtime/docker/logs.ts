@@ -2,10 +2,11 @@
  * A container's output as the engine keeps it, in order. An engine that follows a log may end it before its last lines
  * (when the container ends at that moment) or lose the connection: what was not seen yet is read again from there.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { type ContainerHandle, DriverError, type LogChunk, type LogOptions } from '../driver.ts';
 import type { Context } from './context.ts';
-import { failure, statusOf } from './engine.ts';
+import { failure, isUnreachable, statusOf } from './engine.ts';
 import { demultiplex } from './multiplexed.ts';
 
 export async function* readLogs(
@@ -26,8 +27,13 @@ export async function* readLogs(
       yield* place.unseen(await engine.call((docker) => openLogs(docker, id, options, stop.signal)));
     };
     for (let running = follow; running; ) {
-      yield* read(true);
-      running = (await inspect()).State.Running;
+      try {
+        yield* read(true);
+        running = (await inspect()).State.Running;
+      } catch (error) {
+        if (!isUnreachable(error)) throw error;
+        await delay(500, undefined, { signal: stop.signal });
+      }
     }
     yield* read(false);
   } catch (error) {

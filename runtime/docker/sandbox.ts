@@ -47,23 +47,29 @@ async function takeOrMake(context: Context, pool: Pool<Pause>, config: SandboxCo
 /** Taking one is renaming it: one step for the engine, so that after a crash it is either taken or not. */
 async function takePooled(context: Context, pool: Pool<Pause>, config: SandboxConfig): Promise<Pause | undefined> {
   for (let pause = await pool.take(); pause; pause = await pool.take()) {
-    const { name } = pause;
+    const { id, name } = pause;
     try {
       await context.records.put(config.id, recordOf(config));
-      await context.engine.call((docker) =>
-        docker.getContainer(name).rename({ name: context.names.sandbox(config.id) }),
-      );
-      return pause;
+      const [, alive] = await Promise.all([
+        context.engine.call((docker) => docker.getContainer(name).rename({ name: context.names.sandbox(config.id) })),
+        isRunning(context, id),
+      ]);
+      if (alive) return pause;
+      // The engine was restarted since it was made.
+      await removeContainerById(context, id);
     } catch (error) {
-      if (statusOf(error) === 409) {
-        if (!pool.adopt(pause)) await removeContainerById(context, pause.id);
-        return existingPause(context, config.id);
-      }
-      // Somebody removed it or took it: the next one.
-      if (statusOf(error) !== 404) throw error;
+      // 404: somebody removed it or took it, so the next one.
+      if (statusOf(error) === 404) continue;
+      if (!pool.adopt(pause)) await removeContainerById(context, id);
+      if (statusOf(error) === 409) return existingPause(context, config.id);
+      throw error;
     }
   }
   return undefined;
+}
+
+async function isRunning({ engine }: Context, id: string): Promise<boolean> {
+  return (await engine.call((docker) => docker.getContainer(id).inspect())).State.Running;
 }
 
 async function makePause(context: Context, config: SandboxConfig): Promise<Pause> {
