@@ -22,6 +22,8 @@ export async function exportBlock(
   return exportLines({
     AWS_ENDPOINT_URL: endpoint,
     AWS_REGION: region,
+    // What the first generation of the AWS CLI and boto3 read instead.
+    AWS_DEFAULT_REGION: region,
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
   });

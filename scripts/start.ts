@@ -106,7 +106,7 @@ async function startRedis(settings: Settings, parts: Part[], say: Say): Promise<
     const redis = await startEmbeddedRedis(join(dataDir, 'redis'), { onOutput: (chunk) => log.write(chunk) });
     url = redis.url;
     noteProcess(dataDir, 'redis', redis.process.pid ?? 0, { url });
-    return { ended: redis.ended, stop: redis.stop, kill: () => redis.process.kill('SIGKILL') };
+    return { ended: redis.ended.then(withHint), stop: redis.stop, kill: () => redis.process.kill('SIGKILL') };
   };
   const kept = await keepRunning('Redis', launch, say);
   parts.push({
@@ -117,6 +117,11 @@ async function startRedis(settings: Settings, parts: Part[], say: Say): Promise<
     kill: kept.kill,
   });
   return url;
+}
+
+/** With every write on disk before its answer, Redis ends when it cannot write; it comes back once there is room. */
+function withHint(end: string): string {
+  return end.includes('AOF write error') ? `${end} Is the disk of the data directory full?` : end;
 }
 
 /** Both at once: each takes most of its start for loading its libraries. */

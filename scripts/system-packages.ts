@@ -58,16 +58,17 @@ function hasStaticBusybox(): boolean {
 export async function installPackages(missing: readonly SystemPackage[], say: (line: string) => void): Promise<void> {
   if (missing.length === 0) return;
   const titles = missing.map(({ title }) => title).join(' and ');
+  const are = missing.length > 1 ? 'are' : 'is';
   const names = missing.flatMap(({ packages }) => packages);
   const instead = missing.map((one) => one.instead).join('; ');
   if (findProgram('apt-get') === undefined)
-    throw new Failure(`${titles} is missing and there is no apt-get to install it with: ${instead}.`);
+    throw new Failure(`${titles} ${are} missing and there is no apt-get to install with: ${instead}.`);
   const noninteractive = ['env', 'DEBIAN_FRONTEND=noninteractive'];
   const install = asRoot([...noninteractive, 'apt-get', 'install', '-y', '--no-install-recommends', ...names]);
   const update = asRoot([...noninteractive, 'apt-get', 'update']);
   if (install === undefined || update === undefined)
     throw new Failure(
-      `${titles} is missing and needs root to install: run \`apt-get install ${names.join(' ')}\` as root, or ${instead}.`,
+      `${titles} ${are} missing and only root can install: run \`apt-get install ${names.join(' ')}\` as root, or ${instead}.`,
     );
   say(`Installing ${titles} (apt-get install ${names.join(' ')}) …`);
   // A fresh machine has no package lists yet, and old ones name files that are gone.

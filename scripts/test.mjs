@@ -113,7 +113,7 @@ function summarise(report) {
   return `${numPassedTests} passed, ${numFailedTests + broken} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
-/** Containers and networks that carry our label. */
+/** Containers and networks that carry our label, with their owner: the id of the installation that made them. */
 async function dockerObjects() {
   const { askEngine } = await import('../dist/scripts/engine.js');
   const filters = encodeURIComponent(JSON.stringify({ label: ['longshore'] }));
@@ -121,13 +121,15 @@ async function dockerObjects() {
   const containers = await askEngine(dockerHost, `/containers/json?all=1&filters=${filters}`);
   const networks = await askEngine(dockerHost, `/networks?filters=${filters}`);
   return [
-    ...containers.map(({ Id, Names }) => `container ${Names[0]} ${Id.slice(0, 12)}`),
-    ...networks.map(({ Id, Name }) => `network ${Name} ${Id.slice(0, 12)}`),
+    ...containers.map(({ Names, Labels }) => ({ owner: Labels.longshore, name: `container ${Names[0]}` })),
+    ...networks.map(({ Name, Labels }) => ({ owner: Labels.longshore, name: `network ${Name}` })),
   ];
 }
 
+/** An owner that was there before the tests is an instance in use on this machine, which goes on making things. */
 async function checkLeftOvers(before) {
-  const objects = (await dockerObjects()).filter((object) => !before.includes(object));
+  const owners = new Set(before.map(({ owner }) => owner));
+  const objects = (await dockerObjects()).filter(({ owner }) => !owners.has(owner)).map(({ name }) => name);
   const found = [...objects, ...processesOfThisRun()];
   if (found.length > 0) throw new Error(`the tests left ${found.join(', ')}`);
 }
