@@ -18,10 +18,14 @@ describe('ARNs', () => {
     expect(partitionOf('us-gov-west-1')).toBe('aws-us-gov');
   });
 
-  it.each(['', 'x', 'arn:aws:ecs', 'arn:aws:ecs:r:a:cluster', 'arn:aws:ecs:r:a:task//x', 'arn:aws:ecs:r:a:cluster/'])(
-    'are not %j',
-    (text) => expect(parseArn(text)).toBeUndefined(),
-  );
+  it.each([
+    '',
+    'x',
+    'arn:aws:ecs',
+    'arn:aws:ecs:r:a:cluster',
+    'arn:aws:ecs:r:a:task//x',
+    'arn:aws:ecs:r:a:cluster/',
+  ])('are not %j', (text) => expect(parseArn(text)).toBeUndefined());
 
   it('name a cluster as its short name does', () => {
     expect(findClusterName(here, undefined)).toBe('default');

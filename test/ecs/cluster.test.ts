@@ -139,8 +139,7 @@ describe('CreateCluster', () => {
       /log configuration/,
     ],
   ])('refuses %s', (_, input, message) =>
-    refused(create({ clusterName: 'bad', ...input }), 'InvalidParameterException', message),
-  );
+    refused(create({ clusterName: 'bad', ...input }), 'InvalidParameterException', message));
 
   it('says that there are no namespaces', () =>
     refused(create({ serviceConnectDefaults: { namespace: 'n' } }), 'UnsupportedFeatureException', /Cloud Map/));

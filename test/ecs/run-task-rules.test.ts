@@ -133,22 +133,19 @@ describe('providers', () => {
       },
       'Only one capacity provider',
     ],
-  ] as const)(
-    'refuse %s',
-    (_, {
-      launchType,
-      capacityProviderStrategy,
-    }: {
-      launchType?: 'EC2' | 'EXTERNAL' | 'FARGATE' | 'MANAGED_INSTANCES';
-      capacityProviderStrategy?: readonly { capacityProvider: string; base?: number; weight?: number }[];
-    }, message) => {
-      const input = {
-        ...(launchType && { launchType }),
-        ...(capacityProviderStrategy && { capacityProviderStrategy: [...capacityProviderStrategy] }),
-      };
-      expect(() => chooseProviders(input, cluster, 1)).toThrow(message);
-    },
-  );
+  ] as const)('refuse %s', (_, {
+    launchType,
+    capacityProviderStrategy,
+  }: {
+    launchType?: 'EC2' | 'EXTERNAL' | 'FARGATE' | 'MANAGED_INSTANCES';
+    capacityProviderStrategy?: readonly { capacityProvider: string; base?: number; weight?: number }[];
+  }, message) => {
+    const input = {
+      ...(launchType && { launchType }),
+      ...(capacityProviderStrategy && { capacityProviderStrategy: [...capacityProviderStrategy] }),
+    };
+    expect(() => chooseProviders(input, cluster, 1)).toThrow(message);
+  });
 
   it('refuse a default strategy without weights in the words of ECS', () => {
     const weightless = { ...cluster, defaultCapacityProviderStrategy: [{ capacityProvider: 'FARGATE' }] };

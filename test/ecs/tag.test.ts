@@ -48,19 +48,19 @@ beforeAll(async () => {
 afterAll(() => stack?.close());
 
 describe('tags', () => {
-  it.each([`${base}:cluster/c`, `${base}:task-definition/web:1`])(
-    'of %s are put, replaced and taken away',
-    async (arn) => {
-      expect(await tag(arn, { key: 'a', value: '1' }, { key: 'b' })).toEqual({ $metadata: expect.anything() });
-      await tag(arn, { key: 'a', value: '2' });
-      expect(await list(arn)).toEqual([
-        { key: 'b', value: '' },
-        { key: 'a', value: '2' },
-      ]);
-      await untag(arn, 'a', 'never');
-      expect(await list(arn)).toEqual([{ key: 'b', value: '' }]);
-    },
-  );
+  it.each([
+    `${base}:cluster/c`,
+    `${base}:task-definition/web:1`,
+  ])('of %s are put, replaced and taken away', async (arn) => {
+    expect(await tag(arn, { key: 'a', value: '1' }, { key: 'b' })).toEqual({ $metadata: expect.anything() });
+    await tag(arn, { key: 'a', value: '2' });
+    expect(await list(arn)).toEqual([
+      { key: 'b', value: '' },
+      { key: 'a', value: '2' },
+    ]);
+    await untag(arn, 'a', 'never');
+    expect(await list(arn)).toEqual([{ key: 'b', value: '' }]);
+  });
 
   it('are at most 50', async () => {
     const arn = `${base}:task-definition/web:1`;
@@ -87,8 +87,7 @@ describe('tags', () => {
     ['no tags', [], /empty/],
     ['51 tags', many(51), /50/],
   ])('refuse %s', (_, tags, message) =>
-    refused(tag(`${base}:cluster/c`, ...tags), 'InvalidParameterException', message),
-  );
+    refused(tag(`${base}:cluster/c`, ...tags), 'InvalidParameterException', message));
 
   it.each([
     ['nonsense', 'InvalidParameterException', 'The ARN provided is invalid.'],

@@ -166,14 +166,17 @@ describe('time', () => {
     expect(await verdict({ ...parts, query })).toMatch(/^IncompleteSignatureException: .*X-Amz-Expires/);
   });
 
-  test.each(['20260230T120000Z', '20260131T250000Z', '2026-01-31T12:00:00Z', 'yesterday', '20260131T120000'])(
-    'X-Amz-Date: %s',
-    async (date) => {
-      expect(await verdict(await signed(), { headers: { 'x-amz-date': date } })).toBe(
-        `IncompleteSignatureException: Date must be in ISO-8601 'basic format'. Got '${date}'. See http://en.wikipedia.org/wiki/ISO_8601`,
-      );
-    },
-  );
+  test.each([
+    '20260230T120000Z',
+    '20260131T250000Z',
+    '2026-01-31T12:00:00Z',
+    'yesterday',
+    '20260131T120000',
+  ])('X-Amz-Date: %s', async (date) => {
+    expect(await verdict(await signed(), { headers: { 'x-amz-date': date } })).toBe(
+      `IncompleteSignatureException: Date must be in ISO-8601 'basic format'. Got '${date}'. See http://en.wikipedia.org/wiki/ISO_8601`,
+    );
+  });
 });
 
 describe('scope', () => {

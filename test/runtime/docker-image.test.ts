@@ -73,15 +73,16 @@ describe.skipIf(skipReason)(skipReason ? `pulling images (skipped: ${skipReason}
     expect((await pull(name)).digest).toMatch(/^sha256:[0-9a-f]{64}$/);
   });
 
-  it.each(['once', 'prefer-cached', 'default'] as const)(
-    '%s takes what is here when its registry is gone',
-    async (policy) => {
-      const gone = await registry(() => {});
-      await gone.close();
-      const name = await local(`${gone.host}/app`);
-      expect((await pull(name, { policy })).digest).toMatch(/^sha256:/);
-    },
-  );
+  it.each([
+    'once',
+    'prefer-cached',
+    'default',
+  ] as const)('%s takes what is here when its registry is gone', async (policy) => {
+    const gone = await registry(() => {});
+    await gone.close();
+    const name = await local(`${gone.host}/app`);
+    expect((await pull(name, { policy })).digest).toMatch(/^sha256:/);
+  });
 
   it('always wants the registry, whatever is here', async () => {
     const gone = await registry(() => {});
