@@ -37,7 +37,7 @@ interface Cell {
 
 export const api: Scenario = async (context) => {
   const { quick, say } = context;
-  const rounds = quick ? 2 : 7;
+  const rounds = context.rounds ?? (quick ? 2 : 7);
   const seconds = quick ? 0.3 : 1;
   const sizes = quick ? [least, 1_000] : [least, 1_000, 100_000];
   const stages: ApiStage[] = [];

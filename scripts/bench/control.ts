@@ -30,7 +30,7 @@ const parts: readonly Part[] = ['api', 'worker', 'redis', 'bench'];
 
 export const control: Scenario = async (context) => {
   const { quick, say } = context;
-  const rounds = quick ? 1 : 5;
+  const rounds = context.rounds ?? (quick ? 1 : 5);
   const tasks = quick ? 500 : 5_000;
   const results = (quick ? [1, 10] : [1, 10, 1_000]).map((workers) => ({ workers, rounds: [] as Round[] }));
   for (let round = 0; round < rounds; round += 1) {

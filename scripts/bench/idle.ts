@@ -33,7 +33,7 @@ export const idle: Scenario = async (context) => {
   });
   say('idle: first start, which is not measured');
   await startOnce(context, env, dataDir, 0);
-  const starts = quick ? 1 : 5;
+  const starts = context.rounds ?? (quick ? 1 : 5);
   const idleSeconds = quick ? 2 : 10;
   const rounds: Round[] = [];
   for (let round = 0; round < starts; round += 1) {

@@ -1,6 +1,7 @@
 /** One side of the launch comparison: something that launches, and puts back what it launched. */
 import {
   CreateClusterCommand,
+  DescribeTasksCommand,
   RegisterTaskDefinitionCommand,
   RunTaskCommand,
   StopTaskCommand,
@@ -15,8 +16,20 @@ export interface LaunchSide {
   readonly name: string;
   /** Launches one. Resolves with the time (performance.now()) at which it ran. */
   launch(): Promise<number>;
-  /** Removes what was launched and resolves when the side is as it was at first. */
-  settle(): Promise<void>;
+  /**
+   * Removes what was launched and resolves when the side is as it was at first.
+   * @returns where the launches since the last time spent theirs, as far as the side tells
+   */
+  settle(): Promise<readonly Phases[]>;
+}
+
+/** Milliseconds, as DescribeTasks tells them. */
+export interface Phases {
+  /** From the task's record to its network being there: queue, worker, sandbox. */
+  readonly network: number;
+  readonly pull: number;
+  /** From the last image to RUNNING: containers created and started. */
+  readonly containers: number;
 }
 
 export function dockerSide(peer: DockerPeer): LaunchSide {
@@ -27,7 +40,10 @@ export function dockerSide(peer: DockerPeer): LaunchSide {
       launched.push(await peer.run());
       return performance.now();
     },
-    settle: async () => await peer.remove(launched.splice(0)),
+    async settle() {
+      await peer.remove(launched.splice(0));
+      return [];
+    },
   };
 }
 
@@ -56,13 +72,16 @@ export async function longshoreSides(
         return await watch.reached(id, 'RUNNING');
       },
       async settle() {
+        const ended = launched.splice(0);
+        const phases = await phasesOf(instance, ended);
         await Promise.all(
-          launched.splice(0).map(async (task) => {
+          ended.map(async (task) => {
             await instance.client.send(new StopTaskCommand({ task }));
             await watch.reached(task, 'STOPPED');
           }),
         );
         await poolIsFull(instance, warmPool);
+        return phases;
       },
     };
   };
@@ -98,6 +117,19 @@ async function runTask({ client }: Instance, taskDefinition: string): Promise<st
   const id = tasks[0]?.taskArn?.split('/').at(-1);
   if (id === undefined) throw new Error(`RunTask launched nothing: ${JSON.stringify(failures)}`);
   return id;
+}
+
+async function phasesOf({ client }: Instance, tasks: string[]): Promise<readonly Phases[]> {
+  const { tasks: described = [] } = await client.send(new DescribeTasksCommand({ tasks }));
+  return described.map(({ createdAt, pullStartedAt, pullStoppedAt, startedAt }) => {
+    const between = (from: Date | undefined, to: Date | undefined) =>
+      (to?.getTime() ?? Number.NaN) - (from?.getTime() ?? Number.NaN);
+    return {
+      network: between(createdAt, pullStartedAt),
+      pull: between(pullStartedAt, pullStoppedAt),
+      containers: between(pullStoppedAt, startedAt),
+    };
+  });
 }
 
 /** The engine tells: what a pool holds is known to the worker alone. */

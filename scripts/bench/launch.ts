@@ -1,6 +1,6 @@
 /** From the RunTask call to the task RUNNING, against `docker run -d` of the same image and limits in the same rounds. */
 import { prepareDocker } from './docker-peer.ts';
-import { dockerSide, type LaunchSide, longshoreSides } from './launch-side.ts';
+import { dockerSide, type LaunchSide, longshoreSides, type Phases } from './launch-side.ts';
 import type { Scenario } from './scenario.ts';
 import { median, percentile, ratioOfRounds, summarise } from './statistics.ts';
 import { figure, type Table, verdict } from './table.ts';
@@ -12,6 +12,7 @@ interface Batch {
   readonly rate: number;
   /** Launches per second after the first `pool` of them. */
   readonly restRate: number;
+  readonly phases: readonly Phases[];
 }
 
 interface Cell {
@@ -25,7 +26,7 @@ const warmPool = 10;
 
 export const launch: Scenario = async (context) => {
   const { quick, say } = context;
-  const rounds = quick ? 2 : 5;
+  const rounds = context.rounds ?? (quick ? 2 : 5);
   const launches = quick ? 4 : 8;
   const concurrencies = quick ? [1, 4] : [1, 2, 4, 8];
   const peer = await prepareDocker(context);
@@ -55,7 +56,7 @@ export const launch: Scenario = async (context) => {
   }
   const cells = [...grid, ...pairs, sustained];
   return {
-    tables: [latencyTable(grid, pairs), rateTable(grid, sustained, concurrencies)],
+    tables: [latencyTable(grid, pairs), phaseTable([...grid, ...pairs]), rateTable(grid, sustained, concurrencies)],
     data: cells.map(({ side, atOnce, launches: count, rounds: batches }) => ({
       side: side.name,
       atOnce,
@@ -82,13 +83,14 @@ async function runBatch({ side, atOnce, launches }: Cell): Promise<Batch> {
       }
     }),
   );
-  await side.settle();
+  const phases = await side.settle();
   const sorted = ends.sort((a, b) => a - b);
   const perSecond = (count: number, from: number) => (count / ((sorted.at(-1) ?? 0) - from)) * 1000;
   return {
     latencies,
     rate: perSecond(launches, start),
     restRate: perSecond(launches - warmPool, sorted[warmPool - 1] ?? Number.NaN),
+    phases,
   };
 }
 
@@ -128,6 +130,24 @@ function latencyTable(grid: readonly Cell[], pairs: readonly Cell[]): Table {
     head: ['', 'at once', 'n', 'p50', 'p95', 'p99', 'p50 / docker run -d'],
     rows,
     notes: ['0.25 vCPU, 512 MiB, one local image; ratios are medians over the rounds, in which the sides alternate.'],
+  };
+}
+
+function phaseTable(cells: readonly Cell[]): Table {
+  const told = cells.map((cell) => ({ ...cell, phases: cell.rounds.flatMap(({ phases }) => phases) }));
+  return {
+    title: 'Where launches spend their time, p50 in milliseconds, as DescribeTasks tells',
+    head: ['', 'at once', 'n', 'network', 'pull', 'containers'],
+    rows: told
+      .filter(({ phases }) => phases.length > 0)
+      .map(({ side, atOnce, phases }) => [
+        side.name,
+        String(atOnce),
+        String(phases.length),
+        ...(['network', 'pull', 'containers'] as const).map((phase) =>
+          figure(median(phases.map((one) => one[phase]).filter(Number.isFinite))),
+        ),
+      ]),
   };
 }
 

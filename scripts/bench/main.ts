@@ -28,11 +28,12 @@ Measures this host; without names, everything (about half an hour).
   idle     memory and seconds to ready of a default set-up
 
   --quick        small samples: shows that it works, not how fast it is
+  --rounds <n>   how often measurements are repeated
   --json <file>  where the results go (default: bench-results-<time>.json)`;
 
 /** @param args names of scenarios and flags, as on the command line */
 export async function runBench(args: readonly string[]): Promise<void> {
-  const { names, quick, help, json } = readArguments(args);
+  const { names, quick, rounds, help, json } = readArguments(args);
   if (help) {
     console.log(usage);
     return;
@@ -58,7 +59,7 @@ export async function runBench(args: readonly string[]): Promise<void> {
     );
     for (const name of names) {
       const scenario = await scenarios[name]();
-      const { tables, data } = await scenario({ quick, cleanup, say });
+      const { tables, data } = await scenario({ quick, ...(rounds === undefined ? {} : { rounds }), cleanup, say });
       results[name] = data;
       for (const table of tables) console.log(formatTable(table));
       await cleanup.run();
@@ -81,6 +82,7 @@ function readArguments(args: readonly string[]) {
   return {
     names: (positionals.length > 0 ? positionals : Object.keys(scenarios)) as readonly Name[],
     quick: values.quick ?? false,
+    rounds: values.rounds === undefined ? undefined : wholeNumber(values.rounds),
     help: values.help ?? false,
     json: resolve(values.json ?? `bench-results-${time}.json`),
   };
@@ -91,9 +93,21 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { quick: { type: 'boolean' }, json: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        quick: { type: 'boolean' },
+        rounds: { type: 'string' },
+        json: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
   } catch (error) {
     throw new Failure(`${(error as Error).message}\n\n${usage}`);
   }
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1)
+    throw new Failure(`--rounds is "${text}", but must be a whole number above 0.`);
+  return number;
 }

@@ -5,6 +5,8 @@ import type { Table } from './table.ts';
 export interface BenchContext {
   /** Small samples: shows that everything works, not how fast it is. */
   readonly quick: boolean;
+  /** Overrides how often each scenario repeats its measurements. */
+  readonly rounds?: number;
   readonly cleanup: Cleanup;
   /** Progress, for people who wait. */
   readonly say: (line: string) => void;
