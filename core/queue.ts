@@ -10,13 +10,16 @@ export interface TaskJob {
   readonly task: TaskKey;
 }
 
+/** Milliseconds that closing waits for a Redis that is away. */
+const closePatience = 2000;
+
 const queueName = (worker: string) => `tasks-${worker}`;
 const queuePrefix = (prefix: string) => `${prefix}:queue`;
 
 export interface Waker {
   /** Does not wait: what is wanted is already recorded. */
   readonly wake: (worker: string, tasks: readonly TaskKey[]) => void;
-  /** Waits for jobs that are on their way. */
+  /** Waits for jobs that are on their way, unless Redis is away. */
   close(): Promise<void>;
 }
 
@@ -48,11 +51,25 @@ export function createWaker(redis: Redis, prefix: string, failed: (error: Error)
         .finally(() => underWay.delete(added));
       underWay.add(added);
     },
-    async close() {
-      await Promise.allSettled(underWay);
-      await Promise.all([...queues.values()].map(async (queue) => await queue.close()));
-    },
+    close: async () =>
+      await patiently(async () => {
+        await Promise.allSettled(underWay);
+        await Promise.all([...queues.values()].map(async (queue) => await queue.close()));
+      }, failed),
   };
+}
+
+/**
+ * Drops the jobs that an earlier process of the worker left, those that it died over among them: a start finds every
+ * task by itself.
+ */
+export async function dropTaskJobs(
+  redis: Redis,
+  { prefix, worker }: { readonly prefix: string; readonly worker: string },
+): Promise<void> {
+  const queue = new Queue(queueName(worker), { connection: redis, prefix: queuePrefix(prefix) });
+  await queue.obliterate({ force: true });
+  await queue.close();
 }
 
 /** Handles one worker's jobs, at most `concurrency` at once; `handle` resolves when the task needs no more for now. */
@@ -74,7 +91,7 @@ export function consumeTaskJobs(
   consumer.on('failed', (_job, error) => failed(error));
   return {
     // Jobs under way are not waited for: the tasks they name are found again by the next start.
-    close: async () => await consumer.close(true),
+    close: async () => await patiently(async () => await consumer.close(true), failed),
   };
 }
 
@@ -101,9 +118,21 @@ export async function scheduleSweeps(
   consumer.on('failed', (_job, error) => failed(error));
   await queue.upsertJobScheduler('sweep', { every: options.everySeconds * 1000 });
   return {
-    async close() {
-      await consumer.close();
-      await queue.close();
-    },
+    close: async () =>
+      await patiently(async () => {
+        // A sweep under way is repeated by the next one.
+        await consumer.close(true);
+        await queue.close();
+      }, failed),
   };
+}
+
+/** Resolves in any case: what is left undone when Redis is away, other processes or the next start make good. */
+async function patiently(close: () => Promise<void>, failed: (error: Error) => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const enough = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, closePatience);
+  });
+  await Promise.race([close().catch(failed), enough]);
+  clearTimeout(timer);
 }

@@ -1,4 +1,5 @@
 /** Builds the runtime driver that the settings name: the only place that knows which there are. */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Settings } from '../core/settings.ts';
@@ -27,7 +28,9 @@ export async function createDriver(settings: DriverSettings, options: DriverOpti
     }
     case 'fake': {
       const { createFakeDriver } = await import('../runtime/fake/driver.ts');
-      return createFakeDriver({ networkRange: options.networkRange, stateDir: join(settings.dataDir, 'runtime') });
+      const folder = join(settings.dataDir, 'runtime');
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      return createFakeDriver({ networkRange: options.networkRange, stateFile: join(folder, 'fake.jsonl') });
     }
     case 'microvm':
       throw new Error('LONGSHORE_RUNTIME=microvm is not built yet; use docker.');

@@ -1,11 +1,18 @@
 /** From a placed task to RUNNING: network, images, containers. */
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+import { stopDecision } from '../core/lifecycle.ts';
 import { networkInterface } from '../core/network-interface.ts';
 import type { Observed, ObservedContainer, Task } from '../core/task.ts';
-import { type ContainerHandle, DriverError, type ImageInfo, type RecoveredSandbox } from '../runtime/driver.ts';
+import {
+  type ContainerHandle,
+  type ContainerState,
+  DriverError,
+  type ImageInfo,
+  type RecoveredSandbox,
+} from '../runtime/driver.ts';
 import { containerConfig, plannedContainer, sandboxConfig } from './container-config.ts';
 import { failureReason, type Step } from './failure.ts';
-import { persistently } from './persistence.ts';
+import { ClosingError, persistently } from './persistence.ts';
 import { withContainer } from './recorder.ts';
 import type { RunningTask } from './task-runner.ts';
 
@@ -48,7 +55,13 @@ async function takeBack(task: RunningTask, recovered: RecoveredSandbox): Promise
   for (const { name } of recorder.task.spec.containers) {
     const state = recovered.containers.find(({ handle }) => handle.name === name);
     if (before.containers[name]?.finishedAt !== undefined) continue;
-    if (state && state.status !== 'created') {
+    if (state && failedToStart(state)) {
+      const start = failureReason(
+        'start',
+        new DriverError('start', state.exit?.error ?? 'the process could not be run'),
+      );
+      await recordFailure(task, name, {}, start);
+    } else if (state && state.status !== 'created') {
       const startedAt = state.startedAt ?? task.context.clock();
       await recorder.record((observed) =>
         withContainer(observed, name, {
@@ -69,6 +82,11 @@ async function takeBack(task: RunningTask, recovered: RecoveredSandbox): Promise
       reason: "ContainerRuntimeError: the task's network is gone",
     });
   }
+}
+
+/** The engine keeps a container whose first process could not be run, and says why. */
+function failedToStart(state: ContainerState): boolean {
+  return state.status === 'exited' && state.startedAt === undefined;
 }
 
 function imageOf(imageDigest: string | undefined): ObservedContainer {
@@ -97,7 +115,8 @@ async function attachNetwork(task: RunningTask): Promise<void> {
 async function startContainer(task: RunningTask, definition: ContainerDefinition): Promise<'done' | 'not started'> {
   const { driver, clock, starts } = task.context;
   const name = definition.name ?? '';
-  if (task.started.has(name)) return 'done';
+  // One that had ended before this process came is not run again.
+  if (task.started.has(name) || task.recorder.task.observed.containers[name]?.finishedAt !== undefined) return 'done';
   let facts: ObservedContainer = {};
   try {
     const image = await pull(task, definition);
@@ -122,20 +141,36 @@ async function startContainer(task: RunningTask, definition: ContainerDefinition
     return 'done';
   } catch (error) {
     if (!(error instanceof LaunchError)) throw error;
-    const now = clock();
-    recordLater(task, (observed) =>
-      withContainer(observed, name, { ...facts, finishedAt: now, reason: error.message }),
-    );
-    if (definition.essential === false) return 'done';
-    await task.decide({ code: 'TaskFailedToStart', reason: error.message });
-    return 'not started';
+    return await recordFailure(task, name, facts, error.message);
   }
+}
+
+/** The container's end and what follows from it for the task are one record: a crash cannot come between. */
+async function recordFailure(
+  task: RunningTask,
+  name: string,
+  facts: ObservedContainer,
+  reason: string,
+): Promise<'done' | 'not started'> {
+  const finishedAt = task.context.clock();
+  const { recorder } = task;
+  const essential = recorder.task.spec.containers.find((container) => container.name === name)?.essential ?? true;
+  const decision = { code: 'TaskFailedToStart', reason } as const;
+  await recorder.record((observed, newest) => ({
+    ...withContainer(observed, name, { ...facts, finishedAt, reason }),
+    ...(essential && !stopDecision(newest) ? { stop: { ...decision, at: finishedAt } } : {}),
+  }));
+  if (!essential) return 'done';
+  await task.decide(decision);
+  return 'not started';
 }
 
 /** A user's program never runs twice: what started before a crash or a lost answer counts as started. */
 async function startOnce(task: RunningTask, handle: ContainerHandle, mayHaveStarted: boolean): Promise<number> {
   const { driver, clock } = task.context;
   const state = mayHaveStarted ? await driver.inspectContainer(handle) : undefined;
+  if (state && failedToStart(state))
+    throw new DriverError('start', state.exit?.error ?? 'the process could not be run');
   if (state && state.status !== 'created') return state.startedAt ?? clock();
   return (await driver.startContainer(handle)).startedAt;
 }
@@ -194,7 +229,7 @@ async function attempt<T>(
     );
   } catch (error) {
     if (cancelled(task, error)) throw new DriverError('cancelled', 'The task is to stop.');
-    if (!(error instanceof DriverError)) throw error;
+    if (error instanceof ClosingError) throw error;
     task.log.warn({ err: error, step, container: definition.name }, 'a task could not be started');
     throw new LaunchError(failureReason(step, error), { cause: error });
   }

@@ -5,14 +5,13 @@ import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { systemClock } from '../core/clock.ts';
 import type { FencedError } from '../core/errors.ts';
-import { consumeTaskJobs } from '../core/queue.ts';
+import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
 import { startApiForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
-import { createDriver, occupiedRanges } from './driver.ts';
-import { leaseNetworkRange } from './network-range.ts';
+import { openDriver } from './open-driver.ts';
 import { ownProcess } from './process-identity.ts';
 import { registerWorker } from './registration.ts';
 import { createTaskRunners } from './task-runners.ts';
@@ -28,7 +27,7 @@ export interface WorkerOptions {
   /** Where the API answers, for tasks' calls; absent: tasks cannot reach it. */
   readonly endpoint?: string;
   readonly log: Logger;
-  /** Called when another process took the worker's name: this one must end. */
+  /** Called when another process took the worker's name: this one must end. Default: an uncaught exception. */
   readonly fenced?: (error: FencedError) => void;
 }
 
@@ -40,13 +39,17 @@ export interface RunningWorker {
 /** @throws WorkerNameTakenError, DriverError, or Error with one sentence that says what is missing */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { settings, log } = options;
-  const fenced = options.fenced ?? ((error) => log.fatal(error.message));
   const redis = connectRedis(options.redisUrl, { patience: null, name: `longshore-worker-${settings.workerName}` });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis is away'));
   const jobs = redis.duplicate();
   jobs.on('error', () => {}); // told by the other connection
   const store = createStore(redis, { prefix: settings.redisPrefix });
   const closing = new AbortController();
+  const fenced = (error: FencedError) => {
+    // The tasks are another's now: nothing that is under way here may go on.
+    closing.abort();
+    (options.fenced ?? endProcess)(error);
+  };
   const instance = randomUUID();
   const undo: (() => Promise<void>)[] = [async () => redis.disconnect(), async () => jobs.disconnect()];
 
@@ -69,10 +72,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       fenced,
     );
     undo.push(registration.close);
-    const range = await leaseNetworkRange(store, settings, await occupiedRanges(settings, options.installation));
-    const driver = await createDriver(settings, { owner: options.installation, networkRange: range, log });
+    const { driver, range } = await openDriver(store, settings, options.installation, log);
     undo.push(async () => await driver.close());
-    await driver.open();
     const { maxOpenFiles } = await driver.capabilities();
 
     const runners = createTaskRunners({
@@ -88,15 +89,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       closing: closing.signal,
       fenced,
     });
+    // Before the tasks are read: a job that comes later is not lost.
+    const queue = { prefix: settings.redisPrefix, worker: settings.workerName };
+    await dropTaskJobs(jobs, queue);
     await runners.recover(await store.workers.tasks(settings.workerName), await driver.recover());
 
     const failed = (error: unknown) => log.warn({ err: error }, 'a job failed');
-    const consumer = consumeTaskJobs(
-      jobs,
-      { prefix: settings.redisPrefix, worker: settings.workerName, concurrency: jobConcurrency },
-      runners.look,
-      failed,
-    );
+    const consumer = consumeTaskJobs(jobs, { ...queue, concurrency: jobConcurrency }, runners.look, failed);
     undo.push(consumer.close);
     registration.start((tasks) => {
       for (const task of tasks) runners.look(task).catch(failed);
@@ -109,10 +108,17 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 
     return {
       async close({ stopTasks = false } = {}) {
-        if (stopTasks)
-          await runners.stopAll({ code: 'UserInitiated', reason: 'Longshore was stopped with --stop-tasks' });
-        closing.abort();
-        await undoAll();
+        try {
+          if (stopTasks) {
+            // Placement looks elsewhere from here on, so that the list is complete.
+            await store.workers.open(settings.workerName, instance, 0);
+            const decision = { code: 'UserInitiated', reason: 'Longshore was stopped with --stop-tasks' } as const;
+            await runners.stopAll(await store.workers.tasks(settings.workerName), decision);
+          }
+        } finally {
+          closing.abort();
+          await undoAll();
+        }
       },
     };
   } catch (error) {
@@ -126,4 +132,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await step().catch((error: unknown) => log.warn({ err: error }, 'could not end cleanly'));
     }
   }
+}
+
+/** Nobody said what to do: the process must not go on as if nothing had happened. */
+function endProcess(error: FencedError): void {
+  setImmediate(() => {
+    throw error;
+  });
 }

@@ -1,5 +1,5 @@
 /** Tells whether another process on this host is still alive, so that a successor need not wait for its lease to end. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import type { WorkerRegistration } from '../core/worker.ts';
 
 export type ProcessIdentity = WorkerRegistration['process'];
@@ -14,8 +14,10 @@ export function isKnownDead({ process: holder }: Pick<WorkerRegistration, 'proce
   return startOf(holder.pid) !== holder.startedAt;
 }
 
+/** With the space that process ids count in: containers of one host share the boot, not the numbers. */
 function bootId(): string {
-  return read('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+  const boot = read('/proc/sys/kernel/random/boot_id')?.trim();
+  return boot ? `${boot} ${readlinkSync('/proc/self/ns/pid')}` : '';
 }
 
 /** Field 22 of /proc/PID/stat: clock ticks from boot to the process's start. */

@@ -4,10 +4,14 @@ import { FencedError } from '../core/errors.ts';
 import type { Store } from '../core/store/store.ts';
 import type { TaskKey } from '../core/task.ts';
 import type { WorkerRegistration } from '../core/worker.ts';
+import { pause } from './persistence.ts';
 import { isKnownDead } from './process-identity.ts';
 
 /** Milliseconds between heartbeats: four fit into a lease. */
 const heartbeatInterval = 2500;
+
+/** Milliseconds that giving the name up may take. */
+const releasePatience = 2000;
 
 export interface Registration {
   /** Begins the heartbeat; `changed` hears of tasks that were placed here or are wanted differently. */
@@ -52,12 +56,15 @@ export async function registerWorker(
     async close() {
       clearTimeout(timer);
       timer = undefined;
-      await beating;
-      try {
-        await store.workers.release(name, instance);
-      } catch (error) {
-        if (!(error instanceof FencedError)) log.warn({ err: error }, 'the worker name could not be given up');
-      }
+      const released = beating
+        .then(async () => await store.workers.release(name, instance))
+        .catch((error: unknown) => {
+          if (!(error instanceof FencedError)) log.warn({ err: error }, 'the worker name could not be given up');
+        });
+      // Where Redis is away, the name comes free when the lease ends, or when this process is seen to be gone.
+      const given = new AbortController();
+      await Promise.race([released, pause(releasePatience, given.signal)]);
+      given.abort();
     },
   };
 }

@@ -10,8 +10,8 @@ export interface TaskRunners {
   look(key: TaskKey): Promise<void>;
   /** Goes on with the worker's tasks after a start, and removes what belongs to none. */
   recover(keys: readonly TaskKey[], found: readonly RecoveredSandbox[]): Promise<void>;
-  /** Stops every task; resolves when all are over. */
-  stopAll(decision: Omit<StopDecision, 'at'>): Promise<void>;
+  /** Stops these tasks, known here or not yet; resolves when all are over. */
+  stopAll(keys: readonly TaskKey[], decision: Omit<StopDecision, 'at'>): Promise<void>;
 }
 
 export function createTaskRunners(context: RunnerContext): TaskRunners {
@@ -68,8 +68,8 @@ export function createTaskRunners(context: RunnerContext): TaskRunners {
       ]);
     },
 
-    async stopAll(decision) {
-      const all = await Promise.all(runners.values());
+    async stopAll(keys, decision) {
+      const all = await Promise.all(keys.map(async (key) => await (runners.get(key) ?? takeUp(key, undefined))));
       for (const runner of all) runner?.stop(decision);
       await Promise.all(all.map(async (runner) => await runner?.ended));
     },

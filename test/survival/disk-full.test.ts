@@ -1,0 +1,132 @@
+/** No room left in the data directory: calls are refused, nothing that was acknowledged is lost, and all goes on later. */
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ECSClient } from '@aws-sdk/client-ecs';
+import { afterEach, describe, expect, test } from 'vitest';
+import { loadOrCreateCredentials } from '../../api/credentials.ts';
+import { compiled } from '../support/compiled.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/processes.ts';
+import { createDefaultCluster, list, register, run, runCommand, stop, until } from '../support/tasks.ts';
+
+const missing =
+  process.platform === 'linux' && process.geteuid?.() === 0
+    ? ''
+    : '(skipped: a file system of its own needs Linux and root)';
+
+describe.skipIf(missing !== '')(`a full disk ${missing}`, () => {
+  const undo: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  });
+
+  test('under the data directory of `longshore start`', { timeout: 90_000 }, async () => {
+    const dataDir = smallDisk();
+    const port = await freePort();
+    const key = await loadOrCreateCredentials(dataDir, '000000000000');
+    const supervisor = await startSupervisor(dataDir, port);
+    const ecs = new ECSClient({
+      endpoint: `http://127.0.0.1:${port}`,
+      region: 'us-east-1',
+      credentials: key,
+      maxAttempts: 1,
+    });
+    undo.push(() => ecs.destroy());
+    await createDefaultCluster(ecs);
+    await register(ecs, 'runs', [{}]);
+    const before = await run(ecs, 'runs', { count: 5 });
+    await until(ecs, before, 'RUNNING');
+
+    const ballast = join(dataDir, 'ballast');
+    fill(ballast);
+    // Redis has nothing left to write on sooner or later, and then acknowledges nothing.
+    const acknowledged: string[] = [];
+    await eventually('RunTask to be refused', async () => {
+      try {
+        acknowledged.push(...(await run(ecs, 'runs')));
+        fill(ballast);
+        return undefined;
+      } catch (error) {
+        return (error as Error).name === 'ServerException' ? true : undefined;
+      }
+    });
+    await expect(ecs.send(runCommand('runs'))).rejects.toMatchObject({ name: 'ServerException' });
+
+    rmSync(ballast);
+    const [after = ''] = await eventually(
+      'room again',
+      async () => await run(ecs, 'runs').catch(() => undefined),
+      45_000,
+    );
+    const all = [...before, ...acknowledged, after];
+    expect(await list(ecs, 'RUNNING')).toEqual(expect.arrayContaining([...before, after]));
+    await until(ecs, [...before, after], 'RUNNING');
+    await Promise.all(all.map(async (arn) => await stop(ecs, arn)));
+    await until(ecs, all, 'STOPPED');
+    supervisor.kill('SIGTERM');
+    await once(supervisor, 'exit');
+  });
+
+  /** A file system of 24 MiB in memory. */
+  function smallDisk(): string {
+    const path = mkdtempSync(join(tmpdir(), 'longshore-disk-'));
+    undo.push(() => rmSync(path, { recursive: true, force: true }));
+    const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=700', 'tmpfs', path]);
+    if (status !== 0) throw new Error(`No tmpfs can be mounted: ${stderr}`);
+    undo.push(() => spawnSync('umount', ['-l', path]));
+    return path;
+  }
+
+  async function startSupervisor(dataDir: string, port: number): Promise<ChildProcess> {
+    const child = fork(fileURLToPath(await compiled('scripts/cli.js')), ['start'], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: [],
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        TMPDIR: process.env.TMPDIR,
+        LONGSHORE_TEST_RUN: process.env.LONGSHORE_TEST_RUN,
+        LONGSHORE_DATA_DIR: dataDir,
+        LONGSHORE_PORT: String(port),
+        LONGSHORE_RUNTIME: 'fake',
+        LONGSHORE_WORKER_MEMORY: '400000',
+      },
+    });
+    const ended = once(child, 'exit');
+    undo.push(async () => {
+      child.kill('SIGTERM');
+      await ended;
+    });
+    let printed = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk) => {
+        printed += chunk;
+      });
+    await eventually('Longshore to be ready', () => {
+      if (child.exitCode !== null) throw new Error(printed);
+      return printed.includes('Longshore is ready') ? true : undefined;
+    });
+    return child;
+  }
+});
+
+/** Writes until there is no room for one more byte. */
+function fill(path: string): void {
+  const file = openSync(path, 'a');
+  try {
+    for (let size = 2 ** 20; size >= 1; ) {
+      try {
+        writeSync(file, Buffer.alloc(size, 1));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+        size = Math.floor(size / 2);
+      }
+    }
+  } finally {
+    closeSync(file);
+  }
+}
