@@ -8,6 +8,16 @@ export interface Cleanup {
 
 export function createCleanup(): Cleanup {
   const waiting: (() => Promise<void>)[] = [];
+  let running: Promise<void> = Promise.resolve();
+
+  async function runAll(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const unmake of waiting.splice(0).reverse()) {
+      await unmake().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be removed.');
+  }
+
   return {
     add(unmake) {
       let done: Promise<void> | undefined;
@@ -19,11 +29,9 @@ export function createCleanup(): Cleanup {
       return once;
     },
     async run() {
-      const failures: unknown[] = [];
-      for (const unmake of waiting.splice(0).reverse()) {
-        await unmake().catch((error: unknown) => failures.push(error));
-      }
-      if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be removed.');
+      // One that is under way is waited for: what was interrupted must not end the process in the middle of it.
+      running = running.then(runAll, runAll);
+      await running;
     },
   };
 }
