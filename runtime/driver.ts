@@ -127,7 +127,10 @@ export interface PlannedContainer {
 export interface SandboxConfig {
   /** Chosen by the caller, unique, `[A-Za-z0-9_.-]`, at most 128 characters, the first a letter or digit. */
   readonly id: string;
-  /** A wish: a sandbox that was prepared ahead has its name already. */
+  /**
+   * A wish. Drivers that know an address before its sandbox is made name the sandbox after it (`ip-10-213-0-5`), so that
+   * one that was prepared ahead has the same name as any other.
+   */
   readonly hostname: string;
   readonly limits: Limits;
   /** The containers to come: a driver without common limits (capabilities.sandboxLimits) divides `limits` among them. */

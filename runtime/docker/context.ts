@@ -3,9 +3,12 @@ import type { NetworkRange } from '../driver.ts';
 import type { Cgroups } from './cgroup.ts';
 import type { Engine } from './engine.ts';
 import type { EngineFacts } from './facts.ts';
+import type { Leases } from './leases.ts';
 import type { Log } from './log.ts';
 import type { Names } from './names.ts';
+import type { Pause } from './pause.ts';
 import type { Records } from './record.ts';
+import type { SandboxNetwork } from './sandbox-network.ts';
 
 export interface Context {
   readonly engine: Engine;
@@ -13,12 +16,17 @@ export interface Context {
   readonly range: NetworkRange;
   readonly facts: EngineFacts;
   readonly records: Records;
+  readonly leases: Leases;
+  /** Sandboxes that are being made, by id: a repeated call waits for the first. */
+  readonly making: Map<string, Promise<Pause>>;
   readonly log: Log;
   readonly ends: EndNotes;
   /** At most so many inspections at once, however many containers are waited for. */
   readonly looks: <T>(work: () => Promise<T>) => Promise<T>;
   /** Replaced once when the engine turns out not to use this host's cgroups. */
   cgroups: Cgroups;
+  /** Set when the driver is opened. */
+  network: SandboxNetwork;
 }
 
 /** What this process did to containers, by container id: it tells how to read their end. */

@@ -1,6 +1,7 @@
 /** The Docker driver: assembles the parts in this folder into the contract of runtime/driver.ts. */
 import { type Capabilities, type Driver, DriverError, type NetworkRange } from '../driver.ts';
 import { openCgroups } from './cgroup.ts';
+import { chooseNetwork, type NetworkChoice, whyNotDirect } from './choose-network.ts';
 import {
   createContainer,
   inspectContainer,
@@ -15,20 +16,22 @@ import { execContainer } from './exec.ts';
 import { createExitWatch } from './exit-watch.ts';
 import { readFacts } from './facts.ts';
 import { createPullImage } from './image.ts';
+import { createLeases } from './leases.ts';
 import { createLimit } from './limit.ts';
 import { type Log, silent } from './log.ts';
 import { readLogs } from './logs.ts';
 import { namesOf } from './names.ts';
-import { ensureNetwork } from './network.ts';
+import { ensureNetwork, type OwnNetwork } from './network.ts';
 import { mostOpenFiles } from './open-files.ts';
 import type { Pause } from './pause.ts';
 import { ensurePauseImage } from './pause-image.ts';
 import { createPool } from './pool.ts';
 import { openRecords } from './record.ts';
-import { clean, listOurs, recover, untaken } from './recover.ts';
-import { removeContainerById } from './remove.ts';
-import { createSandbox, makePooled, removeSandbox } from './sandbox.ts';
+import { addressesInUse, clean, listOurs, recover, removeUntaken, takenSandboxes, untaken } from './recover.ts';
+import { createSandbox, discardPooled, makePooled, removeSandbox } from './sandbox.ts';
+import { noNetwork } from './sandbox-network.ts';
 import { readStats } from './stats.ts';
+import { listCables } from './veth.ts';
 
 export { occupiedSubnets } from './network.ts';
 
@@ -42,13 +45,15 @@ export interface DockerDriverOptions {
   readonly warmPool: number;
   /** Folder where the records of sandboxes from the warm pool outlive a crash. */
   readonly stateDir?: string;
+  /** How sandboxes are connected to the network. Default: directly where that works, else by the engine. */
+  readonly network?: NetworkChoice;
   /** Milliseconds that a pull may go without progress. Default: 60 000. */
   readonly pullPatience?: number;
   readonly log?: Log;
 }
 
 export function createDockerDriver(options: DockerDriverOptions): Driver {
-  const { owner, networkRange, log = silent } = options;
+  const { owner, networkRange, network: choice = 'direct', log = silent } = options;
   const names = namesOf(owner);
   const engine = connectEngine(options.dockerHost);
   const watch = createExitWatch(engine, owner, log);
@@ -62,10 +67,16 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       range: networkRange,
       facts,
       records: openRecords(options.stateDir),
+      leases: createLeases(
+        networkRange,
+        async () => new Set(addressesInUse({ names }, await listOurs({ engine, names })).values()),
+      ),
+      making: new Map(),
       log,
       ends: { started: new Map(), stopped: new Set() },
       looks: createLimit(16),
       cgroups: await openCgroups(owner, facts),
+      network: noNetwork,
     };
   };
 
@@ -81,7 +92,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   const pool = createPool<Pause>({
     size: options.warmPool,
     make: async () => makePooled(await context()),
-    discard: async ({ id }) => removeContainerById({ engine }, id),
+    discard: async (pause) => discardPooled(await context(), pause),
     onError: (error) => log.warn({ error }, 'the warm pool has a problem'),
   });
 
@@ -90,28 +101,40 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     async open() {
       const ready = await context();
+      const cables = await listCables();
       const [image, containers] = await Promise.all([
         ensurePauseImage(engine, names, ready.facts.architecture),
         listOurs(ready),
       ]).catch((error: unknown) => {
         throw failure('engine', error);
       });
-      const networkId = await ensureNetworkAfterRemovingUnused(ready, containers, image);
-      const { usable, useless } = untaken(ready, containers, networkId, image);
-      const surplus = usable.filter((pause) => !pool.adopt(pause)).map(({ id }) => id);
-      await Promise.all([...useless, ...surplus].map((id) => removeContainerById(ready, id)));
+      // The newest is the last one: addresses that were given up a moment ago come last again.
+      for (const [name, address] of [...addressesInUse(ready, containers)].reverse()) ready.leases.hold(address, name);
+      const network = await ensureNetworkAfterRemovingUnused(ready, containers, image);
+      const tried = await chooseNetwork(ready, network, choice, cables).catch((error: unknown) => {
+        throw failure('engine', error);
+      });
+      const { usable, useless } = await untaken(ready, containers, network, image);
+      const surplus = [...usable, ...(tried ? [tried] : [])].filter((pause) => !pool.adopt(pause));
+      await Promise.all([
+        ...useless.map((info) => removeUntaken(ready, info)),
+        ...surplus.map((pause) => discardPooled(ready, pause)),
+      ]);
       pool.open();
     },
 
     async close() {
       watch.close();
       await pool.close();
+      await (await preparing)?.network.close();
       engine.close();
     },
 
     async capabilities() {
+      const ready = await context();
       const maxOpenFiles = await mostOpenFiles();
-      return { ...capabilitiesOf(await context()), ...(maxOpenFiles === undefined ? {} : { maxOpenFiles }) };
+      const slow = ready.network === noNetwork ? await whyNotDirect(ready.facts, choice) : ready.network.slow;
+      return { ...capabilitiesOf(ready, slow), ...(maxOpenFiles === undefined ? {} : { maxOpenFiles }) };
     },
 
     pullImage: createPullImage(engine, options.pullPatience ?? 60_000, log),
@@ -160,26 +183,29 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     ready: Context,
     containers: Awaited<ReturnType<typeof listOurs>>,
     image: string,
-  ): Promise<string> {
+  ): Promise<OwnNetwork> {
+    const sandboxes = takenSandboxes(ready, containers).length;
     try {
-      return await ensureNetwork(engine, names, networkRange);
+      return await ensureNetwork(engine, names, networkRange, sandboxes);
     } catch (error) {
-      const { usable, useless } = untaken(ready, containers, '', image);
-      const leftovers = [...usable.map(({ id }) => id), ...useless];
-      if (!(error instanceof DriverError) || leftovers.length === 0) throw error;
-      await Promise.all(leftovers.map((id) => removeContainerById(ready, id)));
-      return ensureNetwork(engine, names, networkRange);
+      const { useless } = await untaken(ready, containers, undefined, image);
+      if (!(error instanceof DriverError) || useless.length === 0) throw error;
+      await Promise.all(useless.map((info) => removeUntaken(ready, info)));
+      return ensureNetwork(engine, names, networkRange, sandboxes);
     }
   }
 }
 
-function capabilitiesOf({ facts, cgroups }: Context): Capabilities {
+function capabilitiesOf({ facts, cgroups }: Context, slow: string | undefined): Capabilities {
   const limitations = [
     ...(cgroups.enforced
       ? []
       : [
           `Limits hold for each container, not for a task's containers together, because ${cgroups.reason}: a task's limits are divided among its containers.`,
         ]),
+    ...(slow === undefined
+      ? []
+      : [`The engine connects sandboxes to their network, so that tasks start at half the speed, because ${slow}.`]),
     ...(facts.pidsLimit ? [] : ['The engine cannot limit the number of processes (no pids controller).']),
   ];
   return {

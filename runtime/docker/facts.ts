@@ -10,6 +10,8 @@ export interface EngineFacts {
   readonly cgroupVersion: 1 | 2 | 'none';
   readonly cgroupDriver: 'cgroupfs' | 'systemd' | 'none';
   readonly rootless: boolean;
+  /** Users in containers are other users of the host. */
+  readonly remapsUsers: boolean;
   /** The engine's host is this host, as far as can be told from outside. */
   readonly sameHost: boolean;
   readonly pidsLimit: boolean;
@@ -28,12 +30,14 @@ export async function readFacts(engine: Engine): Promise<EngineFacts> {
   if (!architecture)
     throw new DriverError('engine', `The engine's architecture ${info.Architecture} is not supported.`);
   const driver = info.CgroupDriver;
+  const securityOptions: readonly string[] = info.SecurityOptions ?? [];
   return {
     version: info.ServerVersion,
     architecture,
     cgroupVersion: driver === 'none' ? 'none' : info.CgroupVersion === '2' ? 2 : 1,
     cgroupDriver: driver === 'systemd' || driver === 'cgroupfs' ? driver : 'none',
-    rootless: (info.SecurityOptions ?? []).some((option: string) => option.includes('name=rootless')),
+    rootless: securityOptions.some((option) => option.includes('name=rootless')),
+    remapsUsers: securityOptions.some((option) => option.includes('name=userns')),
     sameHost: engine.unixSocket && info.KernelVersion === release() && !/docker desktop/i.test(info.OperatingSystem),
     pidsLimit: info.PidsLimit !== false,
   };

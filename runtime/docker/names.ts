@@ -19,6 +19,8 @@ export const ROLE = 'longshore.role';
 /** Absent from a sandbox of the pool: its name tells who took it, because labels never change. */
 export const SANDBOX = 'longshore.sandbox';
 export const CONTAINER = 'longshore.container';
+/** On pause containers: the address, noted before the sandbox has it, so that no other gets it. */
+export const ADDRESS = 'longshore.address';
 /** The SandboxRecord as JSON. */
 export const RECORD = 'longshore.record';
 

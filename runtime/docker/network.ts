@@ -1,20 +1,40 @@
 /** The bridge that sandboxes are on, and the address ranges that are taken on this host. */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { DriverError, type NetworkRange } from '../driver.ts';
 import { connectEngine, type Engine, failure, statusOf } from './engine.ts';
 import { type Names, namesOf, OWNER } from './names.ts';
 
+export interface OwnNetwork {
+  readonly id: string;
+  /** The bridge's name on the engine's host. */
+  readonly bridge: string;
+}
+
+const BRIDGE_NAME = 'com.docker.network.bridge.name';
+
+/** At most 15 characters, which the kernel allows. */
+function bridgeOf(owner: string): string {
+  return `longs-${createHash('sha256').update(owner).digest('hex').slice(0, 9)}`;
+}
+
 /**
- * The id of this owner's network, made where it is missing. One of another range is made anew when nothing uses it.
+ * This owner's network, made where it is missing. One of another range is made anew when nothing uses it: `sandboxes`
+ * says how many there are that the engine does not know to be on it.
  * @throws DriverError kind engine
  */
-export async function ensureNetwork(engine: Engine, names: Names, range: NetworkRange): Promise<string> {
+export async function ensureNetwork(
+  engine: Engine,
+  names: Names,
+  range: NetworkRange,
+  sandboxes = 0,
+): Promise<OwnNetwork> {
   const found = await inspectNetwork(engine, names.network);
   if (found) {
     if (found.labels[OWNER] !== names.owner)
       throw new DriverError('engine', `The Docker network ${names.network} is there already and is not ours.`);
-    if (found.subnet === range.subnet && found.gateway === range.gateway) return found.id;
-    if (found.users > 0)
+    if (found.subnet === range.subnet && found.gateway === range.gateway) return found;
+    if (found.users + sandboxes > 0)
       throw new DriverError(
         'engine',
         `The Docker network ${names.network} has the range ${found.subnet} and is in use; ${range.subnet} was asked for. Stop its tasks or keep the range.`,
@@ -28,7 +48,8 @@ export async function ensureNetwork(engine: Engine, names: Names, range: Network
   return createNetwork(engine, names, range);
 }
 
-async function createNetwork(engine: Engine, names: Names, range: NetworkRange): Promise<string> {
+async function createNetwork(engine: Engine, names: Names, range: NetworkRange): Promise<OwnNetwork> {
+  const bridge = bridgeOf(names.owner);
   try {
     const network = await engine.call((docker) =>
       docker.createNetwork({
@@ -38,16 +59,17 @@ async function createNetwork(engine: Engine, names: Names, range: NetworkRange):
         CheckDuplicate: true,
         IPAM: { Driver: 'default', Config: [{ Subnet: range.subnet, Gateway: range.gateway }] },
         Options: {
+          [BRIDGE_NAME]: bridge,
           'com.docker.network.bridge.enable_icc': 'true',
           'com.docker.network.bridge.enable_ip_masquerade': 'true',
         },
         Labels: { [OWNER]: names.owner },
       }),
     );
-    return network.id;
+    return { id: network.id, bridge };
   } catch (error) {
     const other = statusOf(error) === 409 ? await inspectNetwork(engine, names.network) : undefined;
-    if (other?.subnet === range.subnet) return other.id;
+    if (other?.subnet === range.subnet) return other;
     throw failure('engine', error);
   }
 }
@@ -58,6 +80,7 @@ async function inspectNetwork(engine: Engine, name: string) {
     const config = network.IPAM?.Config?.[0];
     return {
       id: network.Id as string,
+      bridge: (network.Options?.[BRIDGE_NAME] as string | undefined) ?? `br-${(network.Id as string).slice(0, 12)}`,
       labels: (network.Labels ?? {}) as Record<string, string>,
       subnet: config?.Subnet as string | undefined,
       gateway: config?.Gateway as string | undefined,

@@ -4,11 +4,12 @@ import type { CleanReport, ContainerState, RecoveredSandbox } from '../driver.ts
 import { stateOf } from './container.ts';
 import type { Context } from './context.ts';
 import { failure, statusOf } from './engine.ts';
-import { OWNER, RECORD, ROLE, SANDBOX, withoutOurs } from './names.ts';
-import { removeNetworks } from './network.ts';
-import { type Pause, pauseOf, sandboxOf } from './pause.ts';
+import { type Names, OWNER, RECORD, ROLE, SANDBOX, withoutOurs } from './names.ts';
+import { type OwnNetwork, removeNetworks } from './network.ts';
+import { addressOf, factsOfListed, type Pause, pauseOf, releaseAddress, sandboxOf } from './pause.ts';
 import { parseRecord } from './record.ts';
 import { removeContainerById } from './remove.ts';
+import { awaitCableGone, isOnBridge } from './veth.ts';
 
 export async function listOurs({ engine, names }: Pick<Context, 'engine' | 'names'>): Promise<Docker.ContainerInfo[]> {
   try {
@@ -20,24 +21,64 @@ export async function listOurs({ engine, names }: Pick<Context, 'engine' | 'name
   }
 }
 
-/** Pool sandboxes that nobody took: those that still serve, and the ids of the others. */
-export function untaken(
+/** Pause containers of sandboxes that somebody took. */
+export function takenSandboxes(
+  { names }: Context,
+  containers: readonly Docker.ContainerInfo[],
+): Docker.ContainerInfo[] {
+  return containers.filter((info) => isSandbox(info) && !isUntaken(names, info));
+}
+
+/** Pool sandboxes that nobody took: those that still serve, and the others. */
+export async function untaken(
   context: Context,
   containers: readonly Docker.ContainerInfo[],
-  networkId: string,
+  network: OwnNetwork | undefined,
   image: string,
 ) {
   const usable: Pause[] = [];
-  const useless: string[] = [];
+  const useless: Docker.ContainerInfo[] = [];
   for (const info of containers) {
-    const name = info.Names[0] ?? '';
-    if (info.Labels[ROLE] !== 'sandbox' || info.Labels[SANDBOX] || !context.names.parse(name).pooled) continue;
-    const networks = info.NetworkSettings?.Networks;
-    const pause = info.State === 'running' && info.Image === image && pauseOf(context, info.Id, name, networks);
-    if (pause && networks?.[context.names.network]?.NetworkID === networkId) usable.push(pause);
-    else useless.push(info.Id);
+    if (!isSandbox(info) || !isUntaken(context.names, info)) continue;
+    const pause = info.Image === image ? await pauseOf(context, factsOfListed(info)) : undefined;
+    if (pause && network && (await isOn(context, network, info, pause))) usable.push(pause);
+    else useless.push(info);
   }
   return { usable, useless };
+}
+
+export async function removeUntaken(context: Context, { Id, Names }: Docker.ContainerInfo): Promise<void> {
+  await removeContainerById(context, Id);
+  await releaseAddress(context, Names[0]?.slice(1) ?? '');
+}
+
+const isSandbox = (info: Docker.ContainerInfo) => info.Labels[ROLE] === 'sandbox';
+
+const isUntaken = (names: Names, info: Docker.ContainerInfo) =>
+  !info.Labels[SANDBOX] && names.parse(info.Names[0] ?? '').pooled;
+
+async function isOn(
+  { names, leases }: Context,
+  network: OwnNetwork,
+  info: Docker.ContainerInfo,
+  { ipv4Address }: Pause,
+): Promise<boolean> {
+  if (info.HostConfig.NetworkMode === 'host') return leases.contains(ipv4Address) && (await isOnBridge(ipv4Address));
+  return info.NetworkSettings?.Networks[names.network]?.NetworkID === network.id;
+}
+
+/** Every address that a container of ours has or is to have, by the container's name. */
+export function addressesInUse(
+  context: Pick<Context, 'names'>,
+  containers: readonly Docker.ContainerInfo[],
+): ReadonlyMap<string, string> {
+  const used = new Map<string, string>();
+  for (const info of containers) {
+    const { name, ...facts } = factsOfListed(info);
+    const address = addressOf(context, facts);
+    if (address !== undefined) used.set(name.replace(/^\//, ''), address);
+  }
+  return used;
 }
 
 export async function recover(context: Context): Promise<readonly RecoveredSandbox[]> {
@@ -57,7 +98,7 @@ export async function recover(context: Context): Promise<readonly RecoveredSandb
   for (const id of [...(await context.cgroups.list()), ...(await context.records.list())]) entry(id);
   return Promise.all(
     [...found].map(async ([id, { pause, containers }]): Promise<RecoveredSandbox> => {
-      const running = pause?.State === 'running' && pauseOf(context, pause.Id, '', pause.NetworkSettings?.Networks);
+      const running = pause && (await pauseOf(context, factsOfListed(pause)));
       const carrier = [pause, ...containers].find((info) => info?.Labels[RECORD]);
       const record = parseRecord(carrier?.Labels[RECORD]) ?? (await context.records.get(id));
       if (record) context.records.remember(id, record);
@@ -88,6 +129,10 @@ async function inspectState(context: Context, id: string): Promise<ContainerStat
 export async function clean(context: Context): Promise<CleanReport> {
   const containers = await listOurs(context);
   await Promise.all(containers.map(({ Id }) => context.looks(() => removeContainerById(context, Id))));
+  for (const [name, address] of addressesInUse(context, containers)) {
+    await awaitCableGone(address);
+    context.leases.release(name);
+  }
   const cgroups = await context.cgroups.removeAll();
   const networks = await removeNetworks(context.engine, context.names);
   for (const id of await context.records.list()) await context.records.remove(id);

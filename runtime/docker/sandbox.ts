@@ -4,10 +4,20 @@ import { DriverError, type Sandbox, type SandboxConfig } from '../driver.ts';
 import type { Context } from './context.ts';
 import { checkCancelled, failure, statusOf } from './engine.ts';
 import { isValidId, OWNER, RECORD, SANDBOX } from './names.ts';
-import { createPause, type Pause, pauseOf, sandboxOf, startPause } from './pause.ts';
+import {
+  addressOf,
+  factsOfInspected,
+  makePause,
+  type Pause,
+  pauseOf,
+  releaseAddress,
+  sandboxOf,
+  startPause,
+} from './pause.ts';
 import type { Pool } from './pool.ts';
 import { parseRecord, recordOf, type SandboxRecord } from './record.ts';
 import { removeContainerById } from './remove.ts';
+import { AddressTakenError } from './veth.ts';
 
 export async function createSandbox(
   context: Context,
@@ -38,10 +48,22 @@ async function makeLimits({ cgroups }: Context, { id, limits }: SandboxConfig): 
   }
 }
 
-async function takeOrMake(context: Context, pool: Pool<Pause>, config: SandboxConfig): Promise<Pause> {
+/** A call that comes again while the first is under way gets what that one makes. */
+function takeOrMake(context: Context, pool: Pool<Pause>, config: SandboxConfig): Promise<Pause> {
+  const { making } = context;
+  const running = making.get(config.id) ?? takeOrMakeOnce(context, pool, config);
+  if (!making.has(config.id)) {
+    making.set(config.id, running);
+    const forget = () => making.delete(config.id);
+    running.then(forget, forget);
+  }
+  return running;
+}
+
+async function takeOrMakeOnce(context: Context, pool: Pool<Pause>, config: SandboxConfig): Promise<Pause> {
   // What is set when a namespace is made cannot come from the pool.
   const pooled = config.sysctls ? undefined : await takePooled(context, pool, config);
-  return pooled ?? makePause(context, config);
+  return pooled ?? makeFor(context, config);
 }
 
 /** Taking one is renaming it: one step for the engine, so that after a crash it is either taken or not. */
@@ -49,19 +71,22 @@ async function takePooled(context: Context, pool: Pool<Pause>, config: SandboxCo
   for (let pause = await pool.take(); pause; pause = await pool.take()) {
     const { id, name } = pause;
     try {
+      const taken = context.names.sandbox(config.id);
       await context.records.put(config.id, recordOf(config));
       const [, alive] = await Promise.all([
-        context.engine.call((docker) => docker.getContainer(name).rename({ name: context.names.sandbox(config.id) })),
+        context.engine.call((docker) => docker.getContainer(name).rename({ name: taken })),
         isRunning(context, id),
       ]);
+      context.leases.rename(name, taken);
       if (alive) return pause;
       // The engine was restarted since it was made.
       await removeContainerById(context, id);
+      await releaseAddress(context, taken);
     } catch (error) {
       // 404: somebody removed it or took it, so the next one.
       if (statusOf(error) === 404) continue;
-      if (!pool.adopt(pause)) await removeContainerById(context, id);
-      if (statusOf(error) === 409) return existingPause(context, config.id);
+      if (!pool.adopt(pause)) await discardPooled(context, pause);
+      if (statusOf(error) === 409) return existingPause(context, config);
       throw error;
     }
   }
@@ -72,41 +97,46 @@ async function isRunning({ engine }: Context, id: string): Promise<boolean> {
   return (await engine.call((docker) => docker.getContainer(id).inspect())).State.Running;
 }
 
-async function makePause(context: Context, config: SandboxConfig): Promise<Pause> {
+async function makeFor(context: Context, config: SandboxConfig): Promise<Pause> {
   try {
     context.records.remember(config.id, recordOf(config));
-    const id = await createPause(context, {
+    return await makePause(context, {
       name: context.names.sandbox(config.id),
-      hostname: config.hostname,
       sysctls: config.sysctls,
       labels: { ...config.labels, [SANDBOX]: config.id, [RECORD]: JSON.stringify(recordOf(config)) },
     });
-    return await startPause(context, id);
   } catch (error) {
-    if (statusOf(error) === 409) return existingPause(context, config.id);
+    if (statusOf(error) === 409) return existingPause(context, config);
     throw error;
   }
 }
 
 /** A creation that was begun before: finished here when it was not. */
-async function existingPause(context: Context, id: string): Promise<Pause> {
-  const info = await context.engine.call((docker) => docker.getContainer(context.names.sandbox(id)).inspect());
+async function existingPause(context: Context, config: SandboxConfig): Promise<Pause> {
+  const name = context.names.sandbox(config.id);
+  const info = await context.engine.call((docker) => docker.getContainer(name).inspect());
   if (info.Config.Labels[OWNER] !== context.names.owner)
-    throw new DriverError('create', `A container named ${context.names.sandbox(id)} is there already and is not ours.`);
-  const running = info.State.Running && pauseOf(context, info.Id, info.Name, info.NetworkSettings.Networks);
-  return running || startPause(context, info.Id);
+    throw new DriverError('create', `A container named ${name} is there already and is not ours.`);
+  const facts = factsOfInspected(info);
+  const address = addressOf(context, facts);
+  if (address !== undefined) context.leases.hold(address, name);
+  try {
+    return (await pauseOf(context, facts)) ?? (await startPause(context, info.Id, config.sysctls));
+  } catch (error) {
+    if (!(error instanceof AddressTakenError)) throw error;
+  }
+  await removeContainerById(context, info.Id);
+  return makeFor(context, config);
 }
 
 /** Makes one for the pool. */
-export async function makePooled(context: Context): Promise<Pause> {
-  const name = context.names.pooled(randomBytes(6).toString('hex'));
-  const id = await createPause(context, { name, labels: {} });
-  try {
-    return await startPause(context, id);
-  } catch (error) {
-    await removeContainerById(context, id);
-    throw error;
-  }
+export function makePooled(context: Context): Promise<Pause> {
+  return makePause(context, { name: context.names.pooled(randomBytes(6).toString('hex')), labels: {} });
+}
+
+export async function discardPooled(context: Context, { id, name }: Pause): Promise<void> {
+  await removeContainerById(context, id);
+  await releaseAddress(context, name);
 }
 
 /** The record of a sandbox, from wherever it is kept; undefined: no such sandbox. */
@@ -137,7 +167,7 @@ export async function removeSandbox(context: Context, id: string): Promise<void>
     for (const each of ids) context.ends.stopped.add(each);
     await Promise.all([...ids].map((each) => removeContainerById(context, each)));
     for (const each of ids) forget(context, each);
-    await cgroups.remove(id);
+    await Promise.all([cgroups.remove(id), releaseAddress(context, names.sandbox(id))]);
     await records.remove(id);
   } catch (error) {
     throw failure('engine', error);

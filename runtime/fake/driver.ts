@@ -3,6 +3,7 @@
  * simulations of thousands of containers.
  */
 import { randomUUID } from 'node:crypto';
+import { createAddresses, macAddressOf } from '../addresses.ts';
 import {
   type ContainerConfig,
   type ContainerExit,
@@ -15,7 +16,6 @@ import {
   type Sandbox,
   type SandboxConfig,
 } from '../driver.ts';
-import { createAddresses } from './addresses.ts';
 import { behaviourFrom, type FakeBehaviour, type FakeStep, type FakeSubject } from './behaviour.ts';
 import { type FakeClock, realClock } from './clock.ts';
 import { type JournalEntry, openJournal } from './journal.ts';
@@ -176,11 +176,10 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       if (there) return there.sandbox;
       for (const container of config.containers ?? []) failing(behaviourOf(container), 'sandbox');
       const ipv4Address = addresses.take();
-      const hex = ipv4Address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));
       const sandbox: Sandbox = {
         id: config.id,
         ipv4Address,
-        macAddress: ['02', '42', ...hex].join(':'),
+        macAddress: macAddressOf(ipv4Address),
         gateway: networkRange.gateway,
         prefixLength: Number(networkRange.subnet.split('/')[1]),
       };

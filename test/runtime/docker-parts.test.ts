@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createAddresses, hostnameOf, macAddressOf } from '../../runtime/addresses.ts';
 import { escapeUnit, sliceProperties } from '../../runtime/docker/cgroup-systemd.ts';
 import { type CgroupTree, childrenOf, oomKillsOf, writeLimits } from '../../runtime/docker/cgroup-tree.ts';
 import { shareOf } from '../../runtime/docker/container-limits.ts';
@@ -11,11 +12,15 @@ import { engineWords } from '../../runtime/docker/engine.ts';
 import { pullErrorKind } from '../../runtime/docker/image-errors.ts';
 import { parseReference, sameRepository } from '../../runtime/docker/image-reference.ts';
 import { jsonLines } from '../../runtime/docker/json-lines.ts';
+import { createLeases } from '../../runtime/docker/leases.ts';
 import { demultiplex } from '../../runtime/docker/multiplexed.ts';
 import { namesOf, withoutOurs } from '../../runtime/docker/names.ts';
 import { pauseProgram } from '../../runtime/docker/pause-image.ts';
 import { createPool } from '../../runtime/docker/pool.ts';
+import { readResolvers } from '../../runtime/docker/resolvers.ts';
 import { tarOf } from '../../runtime/docker/tar.ts';
+import { vethOf } from '../../runtime/docker/veth.ts';
+import { DriverError } from '../../runtime/driver.ts';
 
 async function* pieces(bytes: Uint8Array, size: number) {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -28,6 +33,82 @@ async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
 }
 
 const MiB = 2 ** 20;
+
+describe('addresses', () => {
+  const range = { subnet: '10.9.8.0/29', gateway: '10.9.8.1' };
+
+  it('of a range are its own, without those that have a meaning', () => {
+    const addresses = createAddresses(range);
+    expect(Array.from({ length: addresses.size }, () => addresses.take())).toEqual(
+      [2, 3, 4, 5, 6].map((last) => `10.9.8.${last}`),
+    );
+    expect(() => addresses.take()).toThrow(DriverError);
+    expect(['10.9.8.0', '10.9.8.1', '10.9.8.7', '10.9.9.2', '10.9.8.6'].map(addresses.contains)).toEqual([
+      ...[false, false, false, false],
+      true,
+    ]);
+  });
+
+  it('that were given up rest until all others were given', () => {
+    const addresses = createAddresses(range);
+    addresses.hold('10.9.8.4');
+    addresses.hold('10.1.1.1');
+    expect(addresses.take()).toBe('10.9.8.5');
+    addresses.release('10.9.8.5');
+    expect([1, 2, 3, 4].map(() => addresses.take())).toEqual(['10.9.8.6', '10.9.8.2', '10.9.8.3', '10.9.8.5']);
+  });
+
+  it('have names', () => {
+    expect(hostnameOf('10.213.0.5')).toBe('ip-10-213-0-5');
+    expect(macAddressOf('10.213.0.5')).toBe('02:42:0a:d5:00:05');
+    expect(vethOf('10.213.0.5')).toBe('longs-v0ad50005');
+    expect(vethOf('255.255.255.255')).toHaveLength(15);
+  });
+
+  it('are looked up when none seems to be left', async () => {
+    const inUse = new Set<string>();
+    const leases = createLeases(range, async () => inUse);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      const address = await leases.take(name);
+      inUse.add(address);
+      leases.settled(address);
+    }
+    await expect(leases.take('f')).rejects.toThrow(DriverError);
+    inUse.delete('10.9.8.4');
+    leases.rename('c', 'taken');
+    expect(await leases.take('f')).toBe('10.9.8.4');
+    expect([leases.of('taken'), leases.of('c'), leases.of('f')]).toEqual([undefined, undefined, '10.9.8.4']);
+    // Its sandbox is not made yet, so nobody can know of it.
+    await expect(leases.take('g')).rejects.toThrow(DriverError);
+    leases.release('f');
+    expect(await leases.take('g')).toBe('10.9.8.4');
+  });
+});
+
+describe('name servers', () => {
+  const resolversOf = async (files: { engine?: string; host?: string; systemd?: string }) => {
+    const folder = await mkdtemp(join(tmpdir(), 'longshore-resolvers-'));
+    try {
+      for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+      const at = (name: string) => join(folder, name);
+      return await readResolvers({ engine: at('engine'), host: at('host'), systemd: at('systemd') });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  };
+
+  it.each([
+    [{ host: '# none\nnameserver 10.0.0.2\nnameserver 10.0.0.3\nsearch a.test\n' }, ['10.0.0.2', '10.0.0.3']],
+    [{ host: 'nameserver 127.0.0.53\noptions edns0\n', systemd: 'nameserver 192.168.1.1\n' }, ['192.168.1.1']],
+    [{ host: 'nameserver 127.0.0.1\nnameserver ::1\nnameserver 10.0.0.2\n' }, ['10.0.0.2']],
+    [{ host: 'nameserver 10.0.0.2\n', engine: '{"dns":["10.1.1.1"],"debug":true}' }, ['10.1.1.1']],
+    [{ host: 'nameserver 10.0.0.2\n', engine: '{' }, ['10.0.0.2']],
+    [{ host: 'nameserver 127.0.0.1\n' }, ['8.8.8.8', '8.8.4.4']],
+    [{}, ['8.8.8.8', '8.8.4.4']],
+  ])('of %j are %j', async (files, servers) => {
+    expect(await resolversOf(files)).toEqual(servers);
+  });
+});
 
 describe('names', () => {
   it('of sandboxes from the pool and of taken ones are never mixed up', () => {
@@ -204,7 +285,7 @@ describe('archives', () => {
       const program = pauseProgram(architecture);
       expect(program.subarray(0, 4).toString('latin1')).toBe('\x7fELF');
       expect(program.readUInt16LE(18)).toBe(machine);
-      expect(program.length).toBeLessThan(200);
+      expect(program.length).toBeLessThan(300);
     }
   });
 });

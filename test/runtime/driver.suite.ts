@@ -373,6 +373,23 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
         expect(text).toBe('over there\nrefused');
       });
 
+      it('know their own name, and that it is theirs', async () => {
+        const { id, ipv4Address } = await newSandbox();
+        const handle = await start(id, shell('grep "$(hostname)" /etc/hosts; grep -w localhost /etc/hosts'));
+        const { stdout } = await output(handle);
+        expect(stdout).toMatch(new RegExp(`^${ipv4Address}\\s`, 'm'));
+        expect(stdout).toMatch(/^127\.0\.0\.1\s/m);
+      });
+
+      it('have one way out, by the gateway that was told', async () => {
+        const { id, gateway } = await newSandbox();
+        const handle = await start(id, shell(`ip route | grep default; ls /sys/class/net; ping -c 1 ${gateway}`));
+        const { stdout } = await output(handle);
+        expect(stdout).toContain(`default via ${gateway} dev eth0`);
+        expect(stdout).toContain('\neth0\nlo\n');
+        expect(stdout).toContain(' 0% packet loss');
+      });
+
       it('see the address that was told', async () => {
         const { id, ipv4Address, macAddress } = await newSandbox();
         const handle = await start(id, shell('ip addr show eth0'));

@@ -7,7 +7,7 @@ import { tarOf } from '../../runtime/docker/tar.ts';
 const BUSYBOX = '/bin/busybox';
 
 const applets =
-  'sh cat chmod cut date dd echo env false grep head hostname httpd id ip ls mkdir mktemp nc ping ps pwd rm sed seq sleep sort stty tail tee test touch tr true ulimit uname wc wget which yes'.split(
+  'sh cat chmod cut date dd echo env false grep head hostname httpd id ip ls mkdir mktemp nc ping ps pwd readlink rm sed seq sleep sort stty tail tee test touch tr true ulimit uname wc wget which yes'.split(
     ' ',
   );
 

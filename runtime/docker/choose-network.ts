@@ -1,0 +1,107 @@
+/** Whether sandboxes can be connected directly on this host: asked first, then tried. */
+import { randomBytes } from 'node:crypto';
+import { DriverError } from '../driver.ts';
+import type { Context } from './context.ts';
+import { directNetwork, openNamespace, tidyCables } from './direct-network.ts';
+import { engineWords } from './engine.ts';
+import { engineNetwork } from './engine-network.ts';
+import type { EngineFacts } from './facts.ts';
+import { OWNER, ROLE } from './names.ts';
+import type { OwnNetwork } from './network.ts';
+import { makePause, named, type Pause } from './pause.ts';
+import { pauseImageName } from './pause-image.ts';
+import { removeContainerById } from './remove.ts';
+import { discardPooled } from './sandbox.ts';
+import { bridgeExists, isConnected, run } from './veth.ts';
+
+export type NetworkChoice = 'direct' | 'engine';
+
+/** Why sandboxes cannot be connected directly, as far as can be told without making one. */
+export async function whyNotDirect(facts: EngineFacts, choice: NetworkChoice): Promise<string | undefined> {
+  if (choice === 'engine') return 'it was chosen so';
+  if (!facts.sameHost) return 'the engine runs on another host or in a virtual machine';
+  if (facts.rootless) return 'the engine runs rootless';
+  if (facts.remapsUsers) return 'the engine maps the users of containers to others';
+  if (process.geteuid?.() !== 0) return 'the worker does not run as root';
+  const missing = await Promise.all([run('ip', ['-Version'], ''), run('nsenter', ['--version'], '')]);
+  return missing.some((words) => words !== undefined) ? 'the programs ip and nsenter are not both there' : undefined;
+}
+
+/**
+ * Sets `context.network`. `cables` are those that were there before `context.leases` was filled. The sandbox that it was tried with, when it worked, is the caller's to use or to discard.
+ * @throws DriverError kind engine when the engine cannot be reached
+ */
+export async function chooseNetwork(
+  context: Context,
+  { bridge }: OwnNetwork,
+  choice: NetworkChoice,
+  cables: readonly string[],
+): Promise<Pause | undefined> {
+  const reason =
+    (await whyNotDirect(context.facts, choice)) ??
+    ((await bridgeExists(bridge)) ? undefined : "the engine's bridges are not among the interfaces of this host");
+  if (reason === undefined) {
+    await tidyCables(context, bridge, cables);
+    const direct = await directNetwork(context, bridge);
+    context.network = direct;
+    try {
+      return await tryOut(context);
+    } catch (error) {
+      // No address is left to try it with, because it worked so often before.
+      if (context.leases.isFull() && (await areConnected(cables, context))) return undefined;
+      await direct.close();
+      // When the engine is away, nothing was found out.
+      await context.engine.call((docker) => docker.ping());
+      context.log.warn({ error }, 'sandboxes are connected by the engine, which is slow');
+      context.network = engineNetwork(context.names, `trying it failed (${engineWords(error)})`);
+      return undefined;
+    }
+  }
+  context.network = engineNetwork(context.names, reason);
+  return undefined;
+}
+
+async function areConnected(addresses: readonly string[], { leases }: Context): Promise<boolean> {
+  for (const address of addresses) if (leases.contains(address) && (await isConnected(address))) return true;
+  return false;
+}
+
+/** Makes a sandbox and a container in it, which must be in the sandbox's namespace and in no other. */
+async function tryOut(context: Context): Promise<Pause> {
+  const { engine, names, facts } = context;
+  const random = randomBytes(6).toString('hex');
+  const pause = await makePause(context, { name: names.pooled(random), labels: {} });
+  let joinedId: string | undefined;
+  try {
+    const joined = await engine.call((docker) =>
+      docker.createContainer(
+        named(`${names.pooled(random)}.joined`, {
+          Image: pauseImageName(names, facts.architecture),
+          // As a sandbox that nobody took: when this process dies, the next one removes it.
+          Labels: { [OWNER]: names.owner, [ROLE]: 'sandbox' },
+          HostConfig: { NetworkMode: `container:${pause.id}`, LogConfig: { Type: 'none', Config: {} } },
+        }),
+      ),
+    );
+    joinedId = joined.id;
+    await engine.call(() => joined.start());
+    const [of, inside] = await Promise.all([pause.id, joined.id].map((id) => namespaceOf(context, id)));
+    if (of !== inside) throw new DriverError('engine', 'a container does not share the network of its sandbox');
+    return pause;
+  } catch (error) {
+    await discardPooled(context, pause);
+    throw error;
+  } finally {
+    if (joinedId !== undefined) await removeContainerById(context, joinedId);
+  }
+}
+
+async function namespaceOf({ engine }: Context, id: string): Promise<number> {
+  const { State } = await engine.call((docker) => docker.getContainer(id).inspect());
+  const namespace = await openNamespace({ id, pid: State.Pid });
+  try {
+    return (await namespace.stat()).ino;
+  } finally {
+    await namespace.close();
+  }
+}
