@@ -30,7 +30,7 @@ export interface RunningApi {
 /** @throws Error with code EADDRINUSE when the port is taken */
 export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise<RunningApi> {
   await loadOrCreateCredentials(settings.dataDir, settings.accountId);
-  const redis = connectRedis(redisUrl, { patience: redisPatience, name: 'longshore-api' });
+  const redis = connectRedis(redisUrl, { patience: redisPatience, name: 'longshore-api', batch: true });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis is away'));
   // BullMQ's connections wait for Redis however long it takes.
   const queues = connectRedis(redisUrl, { patience: null, name: 'longshore-api-queues' });

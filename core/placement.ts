@@ -34,6 +34,44 @@ export function rankWorkers(
   return best;
 }
 
+/** A worker's picture after it took a task. */
+export function withTask(worker: Worker, { cpu, memory }: TaskNeeds): Worker {
+  return {
+    ...worker,
+    cpuUsed: worker.cpuUsed + cpu,
+    memoryUsed: worker.memoryUsed + memory,
+    slotsUsed: worker.slotsUsed + 1,
+  };
+}
+
+/**
+ * For each task the workers that may take it, best first, as if each task before it had been given its best one.
+ * Costs one look at every worker for each different size, however many tasks there are.
+ * @param limit most workers for each task
+ */
+export function rankForAll(
+  tasks: readonly TaskNeeds[],
+  workers: readonly Worker[],
+  now: Millis,
+  limit: number,
+): readonly (readonly Worker[])[] {
+  const shortLists = new Map<string, readonly Worker[]>();
+  const taken = new Map<string, Worker>();
+  return tasks.map((task) => {
+    const size = `${task.cpu} ${task.memory} ${task.cpuArchitecture}`;
+    let shortList = shortLists.get(size);
+    if (!shortList) {
+      // Each task before this one moves one worker down at most, so the best ones for it are among these.
+      shortList = rankWorkers(task, workers, now, limit + tasks.length);
+      shortLists.set(size, shortList);
+    }
+    const newest = shortList.map((worker) => taken.get(worker.name) ?? worker);
+    const ranked = rankWorkers(task, newest, now, limit);
+    if (ranked[0]) taken.set(ranked[0].name, withTask(ranked[0], task));
+    return ranked;
+  });
+}
+
 function precedes(a: Worker, b: Worker): boolean {
   const memory = freeShare(a.memory, a.memoryUsed) - freeShare(b.memory, b.memoryUsed);
   if (memory !== 0) return memory > 0;

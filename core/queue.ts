@@ -1,5 +1,5 @@
 /**
- * Launches and stops reach a worker through a BullMQ queue of its own. A job carries no state: it names a task to look
+ * Launches and stops reach a worker through a BullMQ queue of its own. A job carries no state: it names tasks to look
  * at. A job that is lost is made good by the worker's next heartbeat, one that comes twice changes nothing.
  */
 import { Queue, Worker as QueueWorker } from 'bullmq';
@@ -7,7 +7,7 @@ import type { Redis } from 'ioredis';
 import type { TaskKey } from './task.ts';
 
 export interface TaskJob {
-  readonly task: TaskKey;
+  readonly tasks: readonly TaskKey[];
 }
 
 /** Milliseconds that closing waits for a Redis that is away. */
@@ -46,7 +46,7 @@ export function createWaker(redis: Redis, prefix: string, failed: (error: Error)
   return {
     wake(worker, tasks) {
       const added = queueOf(worker)
-        .addBulk(tasks.map((task) => ({ name: 'task', data: { task } })))
+        .add('tasks', { tasks })
         .catch(failed)
         .finally(() => underWay.delete(added));
       underWay.add(added);
@@ -79,14 +79,20 @@ export function consumeTaskJobs(
   handle: (task: TaskKey) => Promise<void>,
   failed: (error: Error) => void,
 ): { close(): Promise<void> } {
-  const consumer = new QueueWorker<TaskJob>(queueName(options.worker), async (job) => await handle(job.data.task), {
-    connection: redis,
-    prefix: queuePrefix(options.prefix),
-    concurrency: options.concurrency,
-    drainDelay: 60,
-    removeOnComplete: { count: 0 },
-    removeOnFail: { count: 100 },
-  });
+  const consumer = new QueueWorker<TaskJob>(
+    queueName(options.worker),
+    async (job) => {
+      await Promise.all(job.data.tasks.map(handle));
+    },
+    {
+      connection: redis,
+      prefix: queuePrefix(options.prefix),
+      concurrency: options.concurrency,
+      drainDelay: 60,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 100 },
+    },
+  );
   consumer.on('error', failed);
   consumer.on('failed', (_job, error) => failed(error));
   return {

@@ -196,7 +196,7 @@ async function pull(task: RunningTask, definition: ContainerDefinition): Promise
             container,
             signal: task.stopping,
           }),
-        AbortSignal.any([task.context.closing, task.stopping]),
+        task.halted,
         (error) => !(error instanceof DriverError && error.kind === 'engine'),
       );
     } catch (error) {
@@ -223,7 +223,7 @@ async function attempt<T>(
   try {
     return await persistently(
       action,
-      AbortSignal.any([task.context.closing, task.stopping]),
+      task.halted,
       (error) => !(error instanceof DriverError && error.kind === 'engine') || task.context.clock() > deadline,
       (error) => task.log.warn({ err: error, step }, 'the engine failed; trying again'),
     );

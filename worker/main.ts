@@ -39,9 +39,10 @@ export interface RunningWorker {
 /** @throws WorkerNameTakenError, DriverError, or Error with one sentence that says what is missing */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { settings, log } = options;
-  const redis = connectRedis(options.redisUrl, { patience: null, name: `longshore-worker-${settings.workerName}` });
+  const name = `longshore-worker-${settings.workerName}`;
+  const redis = connectRedis(options.redisUrl, { patience: null, name, batch: true });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis is away'));
-  const jobs = redis.duplicate();
+  const jobs = connectRedis(options.redisUrl, { patience: null, name: `${name}-jobs` });
   jobs.on('error', () => {}); // told by the other connection
   const store = createStore(redis, { prefix: settings.redisPrefix });
   const closing = new AbortController();

@@ -61,6 +61,8 @@ export interface RunningTask {
   readonly containers: readonly ContainerDefinition[];
   /** Fires when the task is to stop, whoever decided. */
   readonly stopping: AbortSignal;
+  /** Fires when nothing more is to be started: the task is to stop or the worker closes. */
+  readonly halted: AbortSignal;
   /** Containers that were started, by name. */
   readonly started: Map<string, { readonly handle: ContainerHandle; readonly ended: Promise<void> }>;
   /** What the runtime still has of the task from before this process. */
@@ -95,6 +97,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       log,
       containers: definition ? effectiveContainers(definition.body, task.spec.overrides) : [],
       stopping: stop.signal,
+      halted: AbortSignal.any([context.closing, stop.signal]),
       started: new Map(),
       recovered,
       watch,
@@ -122,7 +125,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       });
     await launch(running);
     launchDone();
-    if (!stop.signal.aborted) await Promise.race([aborted(stop.signal), aborted(context.closing)]);
+    await aborted(running.halted);
     if (context.closing.aborted) return;
     await shutDown(running);
     log.info({ status: 'STOPPED' }, 'task ended');

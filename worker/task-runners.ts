@@ -16,6 +16,11 @@ export interface TaskRunners {
 
 export function createTaskRunners(context: RunnerContext): TaskRunners {
   const runners = new Map<TaskKey, Promise<TaskRunner | undefined>>();
+  // Each task has a signal of its own: one that thousands listen to gets slower with each of them.
+  const open = new Set<AbortController>();
+  context.closing.addEventListener('abort', () => {
+    for (const task of open) task.abort();
+  });
 
   async function take(key: TaskKey, recovered: RecoveredSandbox | undefined): Promise<TaskRunner | undefined> {
     const { taskId, ...scope } = parseTaskKey(key);
@@ -28,8 +33,12 @@ export function createTaskRunners(context: RunnerContext): TaskRunners {
       runners.delete(key);
       return undefined;
     }
-    const runner = runTask(context, task, recovered);
+    const closing = new AbortController();
+    if (context.closing.aborted) closing.abort();
+    open.add(closing);
+    const runner = runTask({ ...context, closing: closing.signal }, task, recovered);
     runner.ended.then(() => {
+      open.delete(closing);
       // While the worker closes, tasks are not over; a late job must not take one up again.
       if (!context.closing.aborted) runners.delete(key);
     });

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { FencedError } from '../errors.ts';
 import { advance, desiredStatus, lastStatus, lifecycle } from '../lifecycle.ts';
-import { rankWorkers } from '../placement.ts';
+import { rankForAll, rankWorkers, withTask } from '../placement.ts';
 import { type Scope, scopeKey } from '../scope.ts';
 import { type Observed, type Task, type TaskSpec, taskKey, type Wanted } from '../task.ts';
 import type { Worker } from '../worker.ts';
@@ -15,6 +15,8 @@ const tokenLife = 24 * 3600 * 1000;
 const candidates = 4;
 /** How old the picture of the workers may be that placement starts from, milliseconds; the reservation is exact anyway. */
 const pictureAge = 1000;
+/** Added for each worker, because a picture of many costs more. */
+const pictureAgeForEach = 2;
 /** Rounds that placement goes on while other requests are quicker. */
 const rounds = 50;
 
@@ -29,7 +31,7 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
   let picture: Promise<{ readonly workers: Map<string, Worker>; readonly at: number }> | undefined;
   async function workers(newest: boolean): Promise<Map<string, Worker>> {
     const known = newest ? undefined : await picture?.catch(() => undefined);
-    if (known && Date.now() - known.at < pictureAge) return known.workers;
+    if (known && Date.now() - known.at < pictureAge + pictureAgeForEach * known.workers.size) return known.workers;
     picture = listWorkers().then((list) => ({
       workers: new Map(list.map((worker) => [worker.name, worker])),
       at: Date.now(),
@@ -49,8 +51,6 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
   ): Promise<unknown[]> {
     const cluster = `${prefix}:cluster:${scopeKey(scope)}:${request.clusterName}`;
     const token = request.token && tokenKey(scope, request.token.value);
-    const now = Date.now();
-    const all = [...round.workers.values()];
     const args: (string | number)[] = [
       prefix,
       round.id,
@@ -58,17 +58,18 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
       tokenLife,
       longestEventStream,
     ];
-    for (const { spec, wanted } of round.tasks) {
-      const ranked = rankWorkers(spec, all, now, candidates);
+    const specs = round.tasks.map(({ spec }) => spec);
+    const rankings = rankForAll(specs, [...round.workers.values()], Date.now(), candidates);
+    for (const [index, { spec, wanted }] of round.tasks.entries()) {
+      const ranked = rankings[index] ?? [];
+      const best = ranked[0];
+      // The next request goes by the same picture.
+      if (best) round.workers.set(best.name, withTask(best, spec));
       const indexes = indexNames(spec);
       args.push(spec.taskId, taskKey(spec), JSON.stringify(spec), JSON.stringify(wanted), JSON.stringify(fresh));
       args.push(spec.cpu, spec.memory, `${scopeKey(scope)}:${request.clusterName}`);
       args.push(`${scopeKey(scope)}:${spec.family}:${spec.revision}`);
       args.push(ranked.length, ...ranked.map((worker) => worker.name), indexes.length, ...indexes);
-      const first = ranked[0];
-      // Several tasks of one request spread as if each earlier one had already been placed.
-      if (first) round.workers.set(first.name, reserveIn(first, spec));
-      if (first) all[all.findIndex((worker) => worker.name === first.name)] = reserveIn(first, spec);
     }
     return (await run('place-tasks', token ? [cluster, token] : [cluster], args)) as unknown[];
   }
@@ -235,15 +236,6 @@ function filterIndexes(scope: Scope, filter: TaskFilter): string[] {
 
 function clusterIndex(scope: Scope, name: string): string {
   return `${scopeKey(scope)}:${name}`;
-}
-
-function reserveIn(worker: Worker, { cpu, memory }: Omit<TaskSpec, 'worker'>): Worker {
-  return {
-    ...worker,
-    cpuUsed: worker.cpuUsed + cpu,
-    memoryUsed: worker.memoryUsed + memory,
-    slotsUsed: worker.slotsUsed + 1,
-  };
 }
 
 function groupByWorker(tasks: readonly Task[]): Map<string, Task[]> {

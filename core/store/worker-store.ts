@@ -11,13 +11,25 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
   const key = (name: string) => `${prefix}:worker:${name}`;
   const tasks = (name: string) => `${prefix}:worker-tasks:${name}`;
 
+  // A registration changes only when its process does.
+  const registrations = new Map<string, { readonly json: string; readonly registration: WorkerRegistration }>();
+  function registrationOf(name: string, json: string): WorkerRegistration {
+    const known = registrations.get(name);
+    if (known?.json === json) return known.registration;
+    const registration = JSON.parse(json) as WorkerRegistration;
+    registrations.set(name, { json, registration });
+    return registration;
+  }
+
   async function read(names: readonly string[]): Promise<Worker[]> {
     const [[seconds, microseconds], ...found] = await Promise.all([
       redis.time(),
       ...names.map((name) => redis.hmget(key(name), ...fields)),
     ]);
     const ahead = Number(seconds) * 1000 + Number(microseconds) / 1000 - Date.now();
-    return found.flatMap((hash) => parse(hash, ahead) ?? []);
+    return found.flatMap(([json, ...numbers], index) =>
+      json ? [{ ...registrationOf(names[index] ?? '', json), ...parseNumbers(numbers, ahead) }] : [],
+    );
   }
 
   async function heartbeat(name: string, instance: string, since: number, lease: number) {
@@ -84,17 +96,11 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
 
 const fields = ['json', 'cpu', 'memory', 'slots', 'cpuUsed', 'memoryUsed', 'slotsUsed', 'leaseUntil'] as const;
 
-function parse(hash: readonly (string | null)[], ahead: number): Worker | undefined {
-  const [json, cpu, memory, slots, cpuUsed, memoryUsed, slotsUsed, leaseUntil] = hash;
-  if (!json) return undefined;
-  return {
-    ...(JSON.parse(json) as WorkerRegistration),
-    cpu: Number(cpu),
-    memory: Number(memory),
-    slots: Number(slots),
-    cpuUsed: Number(cpuUsed),
-    memoryUsed: Number(memoryUsed),
-    slotsUsed: Number(slotsUsed),
-    leaseUntil: Number(leaseUntil) - ahead,
-  };
+function parseNumbers(
+  numbers: readonly (string | null)[],
+  ahead: number,
+): Omit<Worker, keyof WorkerRegistration> & Pick<Worker, 'cpu' | 'memory' | 'slots'> {
+  const [cpu = 0, memory = 0, slots = 0, cpuUsed = 0, memoryUsed = 0, slotsUsed = 0, leaseUntil = 0] =
+    numbers.map(Number);
+  return { cpu, memory, slots, cpuUsed, memoryUsed, slotsUsed, leaseUntil: leaseUntil - ahead };
 }

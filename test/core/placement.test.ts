@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fits, rankWorkers } from '../../core/placement.ts';
+import { fits, rankForAll, rankWorkers, withTask } from '../../core/placement.ts';
 import type { Worker } from '../../core/worker.ts';
 
 const now = 1000;
@@ -50,6 +50,37 @@ it('ranks the emptiest workers first, as sorting them all would', () => {
         .filter((one) => fits(needs, one, now))
         .sort((a, b) => a.memoryUsed - b.memoryUsed || a.cpuUsed - b.cpuUsed || (a.name < b.name ? -1 : 1));
       expect(rankWorkers(needs, all, now, limit)).toEqual(sorted.slice(0, limit));
+    }),
+  );
+});
+
+it('ranks for many tasks as for one after the other', () => {
+  const workers = fc.uniqueArray(
+    fc.record({
+      name: fc.string({ minLength: 1 }),
+      memoryUsed: fc.nat(2100),
+      cpuUsed: fc.nat(1100),
+      slotsUsed: fc.nat(6),
+    }),
+    { selector: (one) => one.name, maxLength: 12 },
+  );
+  const sizes = fc.array(fc.constantFrom({ ...needs }, { ...needs, cpu: 512, memory: 1024 }), { maxLength: 10 });
+  fc.assert(
+    fc.property(workers, sizes, (some, tasks) => {
+      let current = some.map((one) => ({ ...aWorker, ...one }));
+      const expected = tasks.map((task) => {
+        const ranked = rankWorkers(task, current, now, 3);
+        current = current.map((one) => (one.name === ranked[0]?.name ? withTask(one, task) : one));
+        return ranked;
+      });
+      expect(
+        rankForAll(
+          tasks,
+          some.map((one) => ({ ...aWorker, ...one })),
+          now,
+          3,
+        ),
+      ).toEqual(expected);
     }),
   );
 });
