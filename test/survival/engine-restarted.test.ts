@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { connectEngine } from '../../runtime/docker/engine.ts';
 import { identify } from '../../scripts/process-identity.ts';
@@ -112,9 +112,16 @@ interface TestEngine {
   remove(): Promise<void>;
 }
 
-/** Its folders, socket and containerd are its own; it leaves the host's packet filter alone. */
+/** Its folders, socket, containerd and network are its own: an engine removes bridges that it takes for left-overs. */
 async function startEngine(flags: readonly string[]): Promise<TestEngine> {
   const folder = mkdtempSync(join(tmpdir(), 'longshore-engine-'));
+  const network = basename(folder);
+  for (const words of [
+    ['netns', 'add', network],
+    ['-n', network, 'link', 'set', 'lo', 'up'],
+  ]) {
+    expect(spawnSync('ip', words).status).toBe(0);
+  }
   const host = `unix://${folder}/docker.sock`;
   let child: ChildProcess | undefined;
   let printed = '';
@@ -123,9 +130,11 @@ async function startEngine(flags: readonly string[]): Promise<TestEngine> {
     const args = ['--data-root', 'data', '--exec-root', 'exec', '--pidfile', 'docker.pid'].map((arg) =>
       arg.startsWith('--') ? arg : join(folder, arg),
     );
-    const network = ['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-masq=false'];
+    const bridge = ['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-masq=false'];
+    const engineWords = [dockerd ?? '', ...args, ...bridge, '--host', host, ...flags];
     rmSync(join(folder, 'docker.pid'), { force: true });
-    child = spawn(dockerd ?? '', [...args, ...network, '--host', host, ...flags], {
+    // nsenter becomes the engine: signals to the child reach it.
+    child = spawn('nsenter', [`--net=/run/netns/${network}`, ...engineWords], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     child.stderr?.on('data', (chunk) => {
@@ -175,6 +184,7 @@ async function startEngine(flags: readonly string[]): Promise<TestEngine> {
       await end('SIGTERM');
       const mounts = readFileSync('/proc/self/mounts', 'utf8').matchAll(/^\S+ (\S+)/gm);
       for (const [, path = ''] of [...mounts].reverse()) if (path.startsWith(folder)) spawnSync('umount', ['-l', path]);
+      spawnSync('ip', ['netns', 'delete', network]);
       rmSync(folder, { recursive: true, force: true });
     },
   };
