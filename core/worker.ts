@@ -1,4 +1,5 @@
 /** A worker as the control plane sees it: a name, a lease, and capacity that placement reserves. Never shown to users. */
+import type { ProcessIdentity } from './process-identity.ts';
 import type { Millis } from './task.ts';
 
 /** What a worker says of itself when it registers. */
@@ -7,7 +8,7 @@ export interface WorkerRegistration {
   /** Random for each process: tells a restarted worker from its former self. */
   readonly instance: string;
   /** Where the process runs, so that a successor on the same host can see that it is dead. */
-  readonly process: { readonly bootId: string; readonly pid: number; readonly startedAt: string };
+  readonly process: ProcessIdentity;
   readonly runtime: string;
   readonly cpuArchitecture: 'X86_64' | 'ARM64';
   /** CPU units that placement may hand out, overcommit included. */

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
-import { identify, type ProcessIdentity, signalProcess, waitForEnd } from './process-identity.ts';
+import { identify, type ProcessIdentity } from '../core/process-identity.ts';
+import { signalProcess, waitForEnd } from './processes.ts';
 import { findProgram } from './programs.ts';
 import { askRedis, isNewEnough, parseInfo } from './redis-socket.ts';
 

@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { identify, isAlive, type ProcessIdentity } from '../core/process-identity.ts';
 import type { Settings } from '../core/settings.ts';
 import { Failure } from './failure.ts';
 import { createJson, readJson, replaceJson } from './files.ts';
 import { type Lock, LockHeldError, lockHolder, takeLock } from './lock.ts';
-import { identify, isAlive, type ProcessIdentity, signalProcess, waitForEnd } from './process-identity.ts';
+import { signalProcess, waitForEnd } from './processes.ts';
 
 /** `run/supervisor.json`; stays after a stop, so that `longshore env` can repeat it. */
 export interface Instance extends ProcessIdentity {

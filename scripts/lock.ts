@@ -6,8 +6,8 @@
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { identify, isAlive, type ProcessIdentity } from '../core/process-identity.ts';
 import { createJson, readJson, replaceJson } from './files.ts';
-import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 
 export interface Lock {
   release(): void;

@@ -5,6 +5,7 @@ import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { systemClock } from '../core/clock.ts';
 import type { FencedError } from '../core/errors.ts';
+import { ownProcess } from '../core/process-identity.ts';
 import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import type { Settings } from '../core/settings.ts';
@@ -12,7 +13,6 @@ import { createStore } from '../core/store/index.ts';
 import { startApiForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { openDriver } from './open-driver.ts';
-import { ownProcess } from './process-identity.ts';
 import { registerWorker } from './registration.ts';
 import { createTaskRunners } from './task-runners.ts';
 

@@ -1,11 +1,11 @@
 /** The worker's place among the workers: its name, kept by a heartbeat that also brings what jobs may have lost. */
 import type { Logger } from 'pino';
 import { FencedError } from '../core/errors.ts';
+import { isKnownDead } from '../core/process-identity.ts';
 import type { Store } from '../core/store/store.ts';
 import type { TaskKey } from '../core/task.ts';
 import type { WorkerRegistration } from '../core/worker.ts';
 import { pause } from './persistence.ts';
-import { isKnownDead } from './process-identity.ts';
 
 /** Milliseconds between heartbeats: four fit into a lease. */
 const heartbeatInterval = 2500;
@@ -28,7 +28,7 @@ export async function registerWorker(
   fenced: (error: FencedError) => void,
 ): Promise<Registration> {
   const { name, instance } = registration;
-  await store.workers.register(registration, isKnownDead);
+  await store.workers.register(registration, ({ process: holder }) => isKnownDead(holder));
   let position = 0;
   let timer: NodeJS.Timeout | undefined;
   let beating: Promise<void> = Promise.resolve();

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { identify, waitForEnd } from '../../scripts/process-identity.ts';
+import { identify } from '../../core/process-identity.ts';
+import { waitForEnd } from '../../scripts/processes.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Longshore, runLongshore, startLongshore } from '../support/longshore.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
