@@ -6,7 +6,7 @@ import { createWaker, scheduleSweeps } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
-import { sweep } from '../core/sweep.ts';
+import { sweep, sweepInterval } from '../core/sweep.ts';
 import { createCredentialSource, loadOrCreateCredentials } from './credentials.ts';
 import { ecsHandlers } from './ecs/index.ts';
 import { ecsService } from './protocol/ecs.ts';
@@ -53,7 +53,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     const listening = await server.listen();
     const sweeps = await scheduleSweeps(
       queues,
-      { prefix: settings.redisPrefix, everySeconds: Math.min(30, settings.stoppedTaskRetention) },
+      { prefix: settings.redisPrefix, everySeconds: sweepInterval(settings) },
       async () => await sweep(store, settings, systemClock()),
       failed,
     );

@@ -40,6 +40,8 @@ export interface Settings {
   readonly networkPrefix: number;
   /** Seconds that a stopped task stays describable. */
   readonly stoppedTaskRetention: number;
+  /** Seconds without its lease after which a worker's tasks are given up; 0: never. */
+  readonly workerLostAfter: number;
   /** Seconds of clock difference that a signature may have. */
   readonly clockSkew: number;
   readonly logLevel: string;
@@ -189,6 +191,14 @@ export const settingTable: readonly SettingRow[] = [
     '3600',
     'seconds that a stopped task stays describable',
     whole(3600, 1),
+  ),
+  row(
+    'workerLostAfter',
+    '--worker-lost-after',
+    'LONGSHORE_WORKER_LOST_AFTER',
+    '300',
+    'seconds that a worker may be away before its tasks count as lost; 0 for any time',
+    whole(300, 0),
   ),
   row(
     'clockSkew',

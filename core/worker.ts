@@ -18,6 +18,9 @@ export interface WorkerRegistration {
   readonly slots: number;
 }
 
+/** Stands as a worker's instance once its tasks were given up: none of its processes may write any more. */
+export const lostInstance = 'lost';
+
 export interface Worker extends WorkerRegistration {
   readonly cpuUsed: number;
   readonly memoryUsed: number;

@@ -42,8 +42,14 @@ export interface Driver {
   removeSandbox(id: string): Promise<void>;
 
   createContainer(config: ContainerConfig, signal?: AbortSignal): Promise<ContainerHandle>;
-  /** Resolves when the container's first process runs. Its later exit is waitContainer's to tell. */
-  startContainer(handle: ContainerHandle): Promise<{ readonly startedAt: number }>;
+  /**
+   * Resolves when the container's first process runs. Its later exit is waitContainer's to tell.
+   * `again`: one that has ended is started once more, with its files as it left them; one that runs is left alone.
+   */
+  startContainer(
+    handle: ContainerHandle,
+    options?: { readonly again?: boolean },
+  ): Promise<{ readonly startedAt: number }>;
   /** Resolves when the container has ended, at once when it already has. */
   waitContainer(handle: ContainerHandle, signal?: AbortSignal): Promise<ContainerExit>;
   /** Sends the stop signal, waits, then kills. Resolves when the container has ended. */
@@ -236,6 +242,8 @@ export interface ExecSession {
   write(data: Uint8Array): Promise<void>;
   resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
   close(): void;
+  /** Ends the command by force where the host allows it; otherwise only lets go of it. */
+  kill(): Promise<void>;
   wait(): Promise<{ readonly exitCode: number }>;
 }
 

@@ -1,9 +1,11 @@
 /** From a placed task to RUNNING: network, images, containers. */
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+import { stopDecision } from '../core/lifecycle.ts';
 import { networkInterface } from '../core/network-interface.ts';
 import type { Observed, ObservedContainer, Task } from '../core/task.ts';
 import { type ContainerHandle, DriverError, type ImageInfo, type RecoveredSandbox } from '../runtime/driver.ts';
 import { containerConfig, plannedContainer, sandboxConfig } from './container-config.ts';
+import { dependenciesOf, passGate } from './dependencies.ts';
 import { failureReason, type Step } from './failure.ts';
 import { persistently } from './persistence.ts';
 import { withContainer } from './recorder.ts';
@@ -17,6 +19,12 @@ const pullRetries = 1;
 /** A step of a launch failed for good. */
 class LaunchError extends Error {
   override readonly name = 'LaunchError';
+  /** Why the task stops, where that is told in other words than why the container did not start. */
+  readonly stoppedReason: string;
+  constructor(reason: string, options?: ErrorOptions & { readonly stoppedReason?: string }) {
+    super(reason, options);
+    this.stoppedReason = options?.stoppedReason ?? reason;
+  }
 }
 
 /** Resolves when all containers were started, or when the task is to stop; failures become the decision to stop. */
@@ -36,7 +44,7 @@ export async function launch(task: RunningTask): Promise<void> {
     await task.recorder.record((observed) => ({ ...observed, startedAt: now }));
     task.log.info({ status: 'RUNNING' }, 'task started');
   } catch (error) {
-    if (error instanceof LaunchError) await task.decide({ code: 'TaskFailedToStart', reason: error.message });
+    if (error instanceof LaunchError) await task.decide({ code: 'TaskFailedToStart', reason: error.stoppedReason });
     else if (!(error instanceof DriverError && error.kind === 'cancelled')) throw error;
   }
 }
@@ -97,15 +105,21 @@ async function attachNetwork(task: RunningTask): Promise<void> {
 async function startContainer(task: RunningTask, definition: ContainerDefinition): Promise<'done' | 'not started'> {
   const { driver, clock, starts } = task.context;
   const name = definition.name ?? '';
-  if (task.started.has(name)) return 'done';
+  // One that had ended before this process came is not run again.
+  if (task.started.has(name) || task.recorder.task.observed.containers[name]?.finishedAt !== undefined) return 'done';
   let facts: ObservedContainer = {};
   try {
     const image = await pull(task, definition);
     const pullStoppedAt = clock();
     facts = { imageDigest: image.digest, createdAt: pullStoppedAt };
+    if (dependenciesOf(definition).length > 0) {
+      await waitForOthers(task, definition, facts.imageDigest, pullStoppedAt);
+      facts = { ...facts, createdAt: clock() };
+    }
     const config = containerConfig(task.recorder.task, definition, image, task.context.mostOpenFiles);
     const create = async () => await starts(async () => await driver.createContainer(config, task.stopping));
     const handle = await attempt(task, 'create', create, definition);
+    if (isVolumeSource(task, name)) recordLater(task, (observed) => withContainer(observed, name, facts));
     if (task.stopping.aborted) return 'not started';
     let mayHaveStarted = task.recovered !== undefined;
     const start = async () => {
@@ -122,14 +136,38 @@ async function startContainer(task: RunningTask, definition: ContainerDefinition
     return 'done';
   } catch (error) {
     if (!(error instanceof LaunchError)) throw error;
-    const now = clock();
-    recordLater(task, (observed) =>
-      withContainer(observed, name, { ...facts, finishedAt: now, reason: error.message }),
-    );
-    if (definition.essential === false) return 'done';
-    await task.decide({ code: 'TaskFailedToStart', reason: error.message });
+    const finishedAt = clock();
+    const essential = definition.essential !== false;
+    const decision = { code: 'TaskFailedToStart', reason: error.stoppedReason } as const;
+    // The container's end and what follows from it for the task are one record: a crash cannot come between.
+    await task.recorder.record((observed, newest) => ({
+      ...withContainer(observed, name, { ...facts, finishedAt, reason: error.message }),
+      ...(essential && !stopDecision(newest) ? { stop: { ...decision, at: finishedAt } } : {}),
+    }));
+    if (!essential) return 'done';
+    await task.decide(decision);
     return 'not started';
   }
+}
+
+/** Images are pulled without waiting; what follows waits for the containers that this one depends on. */
+async function waitForOthers(
+  task: RunningTask,
+  definition: ContainerDefinition,
+  imageDigest: string | undefined,
+  pullStoppedAt: number,
+): Promise<void> {
+  recordLater(task, (observed) => ({
+    ...withContainer(observed, definition.name ?? '', imageOf(imageDigest)),
+    pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
+  }));
+  const gate = await passGate(task, definition);
+  if (gate === 'stopped') throw new DriverError('cancelled', 'The task is to stop.');
+  if (gate.state === 'closed') throw new LaunchError(gate.reason, { stoppedReason: 'Task failed to start' });
+}
+
+function isVolumeSource({ containers }: RunningTask, name: string): boolean {
+  return containers.some(({ volumesFrom }) => volumesFrom?.some(({ sourceContainer }) => sourceContainer === name));
 }
 
 /** A user's program never runs twice: what started before a crash or a lost answer counts as started. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { arch } from 'node:os';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
-import { systemClock } from '../core/clock.ts';
+import { systemAfter, systemClock } from '../core/clock.ts';
 import type { FencedError } from '../core/errors.ts';
 import { consumeTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
@@ -80,6 +80,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       driver,
       instance,
       clock: systemClock,
+      after: systemAfter,
       log,
       pullPolicy: settings.pullPolicy,
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),

@@ -1,6 +1,6 @@
 /** Workers in Redis: a lease by name, capacity that placement reserves, and the tasks that each holds. */
 import { FencedError, WorkerNameTakenError } from '../errors.ts';
-import type { Worker, WorkerRegistration } from '../worker.ts';
+import { lostInstance, type Worker, type WorkerRegistration } from '../worker.ts';
 import type { Connection } from './connection.ts';
 import type { WorkerStore } from './store.ts';
 
@@ -22,7 +22,10 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
 
   async function heartbeat(name: string, instance: string, since: number, lease: number) {
     const answer = await run('heartbeat-worker', [key(name), tasks(name)], [instance, lease, since]);
-    if (!Array.isArray(answer)) throw new FencedError(`Another process took over worker ${name}.`);
+    if (!Array.isArray(answer))
+      throw new FencedError(
+        `Worker ${name} is not this process any more: another took it over, or it was away for too long.`,
+      );
     const [position, ...changed] = answer as [number, ...string[]];
     return { changed, position };
   }
@@ -75,6 +78,13 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
       const index = Number(await run('lease-network-range', [`${prefix}:network-ranges`], [name, ranges, ...taken]));
       return index < 0 ? undefined : index;
     },
+
+    claimLost: async (lostAfter, longestStep) =>
+      (await run(
+        'claim-lost-workers',
+        [`${prefix}:workers`, `${prefix}:worker-watch`],
+        [prefix, lostAfter, longestStep, lostInstance],
+      )) as string[],
 
     async purgeAbandoned(before) {
       return Number(await run('purge-workers', [`${prefix}:workers`, `${prefix}:network-ranges`], [prefix, before]));

@@ -111,8 +111,11 @@ function containerBody(
 export async function startContainer(
   context: Context,
   handle: ContainerHandle,
+  { again = false }: { readonly again?: boolean } = {},
 ): Promise<{ readonly startedAt: number }> {
   const { engine, ends } = context;
+  // The engine starts what has ended without being told; only what we noted of the earlier run must go.
+  if (again) ends.stopped.delete(handle.id);
   try {
     await engine.call((docker) => docker.getContainer(handle.id).start());
   } catch (error) {

@@ -128,10 +128,10 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       }
     },
 
-    async startContainer(handle) {
+    async startContainer(handle, startOptions) {
       const done = pool.busy();
       try {
-        return await startContainer(await context(), handle);
+        return await startContainer(await context(), handle, startOptions);
       } finally {
         done();
       }

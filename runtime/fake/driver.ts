@@ -16,7 +16,7 @@ import {
   type SandboxConfig,
 } from '../driver.ts';
 import { createAddresses } from './addresses.ts';
-import { behaviourFrom, type FakeBehaviour, type FakeStep, type FakeSubject } from './behaviour.ts';
+import { behaviourFrom, execResult, type FakeBehaviour, type FakeStep, type FakeSubject } from './behaviour.ts';
 import { type FakeClock, realClock } from './clock.ts';
 import { type JournalEntry, openJournal } from './journal.ts';
 
@@ -45,8 +45,10 @@ interface FakeContainer {
   /** Called once, when it ends or is removed. */
   readonly ended: Set<() => void>;
   startedAt?: number;
-  exit?: ContainerExit;
+  exit?: ContainerExit | undefined;
   removed: boolean;
+  /** Commands run in it so far. */
+  execs: number;
   cancelTimer?: () => void;
 }
 
@@ -91,7 +93,14 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
   };
 
   const add = (config: ContainerConfig, handle: ContainerHandle, home: FakeSandbox): FakeContainer => {
-    const container = { config, handle, behaviour: behaviourOf(config), ended: new Set<() => void>(), removed: false };
+    const container = {
+      config,
+      handle,
+      behaviour: behaviourOf(config),
+      ended: new Set<() => void>(),
+      removed: false,
+      execs: 0,
+    };
     home.containers.set(config.name, container);
     containers.set(handle.id, container);
     return container;
@@ -120,8 +129,10 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
     } else {
       const container = containers.get(entry.id);
       if (!container) return;
-      if (entry.type === 'started') container.startedAt = entry.at;
-      else if (entry.type === 'ended') container.exit = entry.exit;
+      if (entry.type === 'started') {
+        container.startedAt = entry.at;
+        container.exit = undefined;
+      } else if (entry.type === 'ended') container.exit = entry.exit;
       else drop(container);
     }
   };
@@ -204,9 +215,9 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       return handle;
     },
 
-    async startContainer(handle) {
+    async startContainer(handle, { again = false } = {}) {
       const container = find(handle);
-      if (container.startedAt !== undefined) return { startedAt: container.startedAt };
+      if (container.startedAt !== undefined && !(again && container.exit)) return { startedAt: container.startedAt };
       await pass(container.behaviour.startMilliseconds);
       find(handle);
       const failure = container.behaviour.failAt;
@@ -216,6 +227,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       }
       const startedAt = clock.now();
       container.startedAt = startedAt;
+      container.exit = undefined;
       journal.write({ type: 'started', id: handle.id, at: startedAt });
       schedule(container);
       return { startedAt };
@@ -268,15 +280,27 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       const container = find(handle);
       if (container.startedAt === undefined || container.exit)
         throw new DriverError('start', `Container ${handle.name} is not running.`);
+      const exitCode = execResult(container.behaviour, container.execs);
+      container.execs += 1;
+      let kill: () => void = () => {};
+      const killed = new Promise<void>((resolve) => {
+        kill = resolve;
+      });
       return {
         // What would have been run.
         output: (async function* () {
           yield { stream: 'stdout' as const, data: Buffer.from(`${command.join(' ')}\n`) };
+          if (exitCode === 'hangs') await Promise.race([killed, endOf(container)]);
         })(),
         write: async () => {},
         resize: async () => {},
         close: () => {},
-        wait: async () => ({ exitCode: 0 }),
+        kill: async () => kill(),
+        wait: async () => {
+          if (exitCode !== 'hangs') return { exitCode };
+          await Promise.race([killed, endOf(container)]);
+          return { exitCode: 137 };
+        },
       };
     },
 

@@ -135,6 +135,30 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
         expect((await driver.inspectContainer(handle))?.status).toBe('running');
       });
 
+      it('what has ended is started again when that is asked for', async () => {
+        const handle = await run(programs.runs);
+        const first = await driver.inspectContainer(handle);
+        await driver.startContainer(handle, { again: true });
+        expect((await driver.inspectContainer(handle))?.startedAt).toBe(first?.startedAt);
+        for (const _ of [1, 2]) {
+          await driver.stopContainer(handle, 5);
+          const exit = await driver.waitContainer(handle);
+          const { startedAt } = await driver.startContainer(handle, { again: true });
+          expect(startedAt).toBeGreaterThanOrEqual(exit.finishedAt);
+          expect(await driver.inspectContainer(handle)).toMatchObject({ handle, status: 'running', startedAt });
+        }
+        const wait = driver.waitContainer(handle);
+        await driver.stopContainer(handle, 5);
+        expect((await wait).finishedAt).toBeGreaterThanOrEqual(first?.startedAt ?? 0);
+      });
+
+      it.runIf(harness.real)('what is started again finds its files', async () => {
+        const handle = await run(shell('test -e /tmp/file && exit 5; touch /tmp/file; exit 4'));
+        expect((await driver.waitContainer(handle)).exitCode).toBe(4);
+        await driver.startContainer(handle, { again: true });
+        expect((await driver.waitContainer(handle)).exitCode).toBe(5);
+      });
+
       it('many waiters hear of one end', async () => {
         const handle = await run(programs.runs);
         const waits = [driver.waitContainer(handle), driver.waitContainer(handle), driver.waitContainer(handle)];
@@ -448,6 +472,19 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
         await session.write(Buffer.from('stty size; exit 7\n'));
         expect(await text(session.output)).toContain('33 111');
         expect(await session.wait()).toEqual({ exitCode: 7 });
+      });
+
+      it('can be ended by force, with what it forked', async () => {
+        const handle = await run(programs.runs);
+        const session = await driver.exec(handle, {
+          command: ['sh', '-c', 'sleep 4321 & echo forked; wait'],
+          tty: false,
+        });
+        for await (const { data } of session.output) if (Buffer.from(data).toString().includes('forked')) break;
+        await session.kill();
+        expect(await session.wait()).toEqual({ exitCode: 137 });
+        const look = await driver.exec(handle, { command: ['ps', '-o', 'args'], tty: false });
+        expect(await text(look.output)).not.toContain('sleep 4321');
       });
 
       it('passes standard input on, with its end', async () => {

@@ -13,14 +13,6 @@ const taskRules: readonly Rule<TaskDefinitionBody>[] = [
 ];
 
 const containerRules: readonly Rule<ContainerDefinition>[] = [
-  ['dependsOn', ({ dependsOn }) => dependsOn?.length],
-  ['healthCheck', ({ healthCheck }) => healthCheck],
-  ['secrets', ({ secrets }) => secrets?.length],
-  ['environmentFiles', ({ environmentFiles }) => environmentFiles?.length],
-  ['repositoryCredentials', ({ repositoryCredentials }) => repositoryCredentials?.credentialsParameter],
-  ['volumesFrom', ({ volumesFrom }) => volumesFrom?.length],
-  ['mountPoints', ({ mountPoints }) => mountPoints?.length],
-  ['restartPolicy', ({ restartPolicy }) => restartPolicy?.enabled],
   ['firelensConfiguration', ({ firelensConfiguration }) => firelensConfiguration],
   ['linuxParameters.tmpfs', ({ linuxParameters }) => linuxParameters?.tmpfs?.length],
   ['linuxParameters.sharedMemorySize', ({ linuxParameters }) => linuxParameters?.sharedMemorySize],
