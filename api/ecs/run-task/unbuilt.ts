@@ -13,6 +13,11 @@ const taskRules: readonly Rule<TaskDefinitionBody>[] = [
 ];
 
 const containerRules: readonly Rule<ContainerDefinition>[] = [
+  ['secrets', ({ secrets }) => secrets?.length],
+  ['environmentFiles', ({ environmentFiles }) => environmentFiles?.length],
+  ['repositoryCredentials', ({ repositoryCredentials }) => repositoryCredentials?.credentialsParameter],
+  ['volumesFrom', ({ volumesFrom }) => volumesFrom?.length],
+  ['mountPoints', ({ mountPoints }) => mountPoints?.length],
   ['firelensConfiguration', ({ firelensConfiguration }) => firelensConfiguration],
   ['linuxParameters.tmpfs', ({ linuxParameters }) => linuxParameters?.tmpfs?.length],
   ['linuxParameters.sharedMemorySize', ({ linuxParameters }) => linuxParameters?.sharedMemorySize],
