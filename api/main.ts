@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { systemClock } from '../core/clock.ts';
+import { readEfsFileSystems } from '../core/efs.ts';
 import { createWaker, scheduleSweeps } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import type { Settings } from '../core/settings.ts';
@@ -39,7 +40,16 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const waker = createWaker(queues, settings.redisPrefix, failed);
   const store = createStore(redis, { prefix: settings.redisPrefix, wake: waker.wake });
   const server = createApiServer({
-    services: [ecsService(ecsHandlers({ store, clock: systemClock, newUuid: randomUUID }))],
+    services: [
+      ecsService(
+        ecsHandlers({
+          store,
+          clock: systemClock,
+          newUuid: randomUUID,
+          efs: () => readEfsFileSystems(settings.efs),
+        }),
+      ),
+    ],
     credentials: createCredentialSource(settings.dataDir),
     settings,
     clock: systemClock,

@@ -2,7 +2,8 @@
 import type { Millis, TaskSpec } from './task.ts';
 import type { Worker } from './worker.ts';
 
-export type TaskNeeds = Pick<TaskSpec, 'cpu' | 'memory' | 'cpuArchitecture'>;
+export type TaskNeeds = Pick<TaskSpec, 'cpu' | 'memory' | 'cpuArchitecture'> &
+  Partial<Pick<TaskSpec, 'ephemeralStorageGiB'>>;
 
 export function fits(task: TaskNeeds, worker: Worker, now: Millis): boolean {
   return (
@@ -10,6 +11,7 @@ export function fits(task: TaskNeeds, worker: Worker, now: Millis): boolean {
     worker.cpuArchitecture === task.cpuArchitecture &&
     worker.cpu - worker.cpuUsed >= task.cpu &&
     worker.memory - worker.memoryUsed >= task.memory &&
+    (worker.disk ?? Number.POSITIVE_INFINITY) - (worker.diskUsed ?? 0) >= (task.ephemeralStorageGiB ?? 0) &&
     worker.slots > worker.slotsUsed
   );
 }

@@ -14,6 +14,8 @@ export interface WorkerRegistration {
   readonly cpu: number;
   /** MiB that placement may hand out. */
   readonly memory: number;
+  /** GiB of ephemeral storage that placement may hand out, overcommit included; absent: it is not counted. */
+  readonly disk?: number;
   /** Number of tasks that the worker's address range can hold. */
   readonly slots: number;
 }
@@ -24,6 +26,7 @@ export const lostInstance = 'lost';
 export interface Worker extends WorkerRegistration {
   readonly cpuUsed: number;
   readonly memoryUsed: number;
+  readonly diskUsed?: number;
   readonly slotsUsed: number;
   /** Redis's clock; past it the worker gets no new tasks. */
   readonly leaseUntil: Millis;

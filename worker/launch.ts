@@ -10,6 +10,7 @@ import { failureReason, type Step } from './failure.ts';
 import { persistently } from './persistence.ts';
 import { withContainer } from './recorder.ts';
 import type { RunningTask } from './task-runner.ts';
+import { volumeConfigs } from './volumes.ts';
 
 /** How long an engine that does not answer is waited for before the launch fails, milliseconds. */
 const enginePatience = 120_000;
@@ -86,12 +87,10 @@ function imageOf(imageDigest: string | undefined): ObservedContainer {
 async function attachNetwork(task: RunningTask): Promise<void> {
   const { context, recorder } = task;
   if (recorder.task.observed.networkInterface && task.recovered?.sandbox) return;
-  const config = sandboxConfig(recorder.task, task.containers);
-  const sandbox = await attempt(
-    task,
-    'sandbox',
-    async () => await context.starts(async () => await context.driver.createSandbox(config, task.stopping)),
-  );
+  const sandbox = await attempt(task, 'sandbox', async () => {
+    const config = sandboxConfig(recorder.task, task.containers, volumeConfigs(task.shared, context.efs));
+    return await context.starts(async () => await context.driver.createSandbox(config, task.stopping));
+  });
   const now = context.clock();
   recordLater(task, (observed, { spec }) => ({
     ...observed,
@@ -116,7 +115,10 @@ async function startContainer(task: RunningTask, definition: ContainerDefinition
       await waitForOthers(task, definition, facts.imageDigest, pullStoppedAt);
       facts = { ...facts, createdAt: clock() };
     }
-    const config = containerConfig(task.recorder.task, definition, image, task.context.mostOpenFiles);
+    const config = containerConfig(task.recorder.task, definition, image, {
+      mostOpenFiles: task.context.mostOpenFiles,
+      sharedProcesses: task.shared.pidMode === 'task',
+    });
     const create = async () => await starts(async () => await driver.createContainer(config, task.stopping));
     const handle = await attempt(task, 'create', create, definition);
     if (isVolumeSource(task, name)) recordLater(task, (observed) => withContainer(observed, name, facts));

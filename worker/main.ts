@@ -4,6 +4,7 @@ import { arch } from 'node:os';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { systemAfter, systemClock } from '../core/clock.ts';
+import { readEfsFileSystems } from '../core/efs.ts';
 import type { FencedError } from '../core/errors.ts';
 import { consumeTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
@@ -11,6 +12,7 @@ import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
 import { startApiForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
+import { offeredDisk } from './disk.ts';
 import { createDriver, occupiedRanges } from './driver.ts';
 import { leaseNetworkRange } from './network-range.ts';
 import { ownProcess } from './process-identity.ts';
@@ -50,6 +52,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const instance = randomUUID();
   const undo: (() => Promise<void>)[] = [async () => redis.disconnect(), async () => jobs.disconnect()];
 
+  const disk = offeredDisk(settings);
+
   try {
     // The name comes first: two processes of one name must not both touch the runtime.
     const registration = await registerWorker(
@@ -62,6 +66,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         cpuArchitecture: arch() === 'arm64' ? 'ARM64' : 'X86_64',
         cpu: Math.floor(settings.workerCpu * settings.cpuOvercommit),
         memory: Math.floor(settings.workerMemory * settings.memoryOvercommit),
+        ...(disk === undefined ? {} : { disk }),
         // Nothing is placed here before the worker is ready.
         slots: 0,
       },
@@ -83,6 +88,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       after: systemAfter,
       log,
       pullPolicy: settings.pullPolicy,
+      efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
       starts: pLimit(settings.launchConcurrency),
       definition: createDefinitionCache(store),

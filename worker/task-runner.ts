@@ -10,13 +10,14 @@ import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import type { LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
 import type { After, Clock } from '../core/clock.ts';
+import type { EfsFileSystems } from '../core/efs.ts';
 import { FencedError } from '../core/errors.ts';
 import { lastStatus, stopDecision } from '../core/lifecycle.ts';
 import { effectiveContainers } from '../core/overrides.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Store, TaskDefinitionName } from '../core/store/store.ts';
 import type { StopDecision, Task } from '../core/task.ts';
-import type { TaskDefinition } from '../core/task-definition.ts';
+import type { TaskDefinition, TaskDefinitionBody } from '../core/task-definition.ts';
 import type { ContainerExit, ContainerHandle, Driver, PullPolicy, RecoveredSandbox } from '../runtime/driver.ts';
 import { type WatchedContainer, watchContainer } from './container-watch.ts';
 import { launch } from './launch.ts';
@@ -32,6 +33,8 @@ export interface RunnerContext {
   readonly after: After;
   readonly log: Logger;
   readonly pullPolicy: PullPolicy;
+  /** Where EFS file systems really are, read anew each time; absent: nowhere. */
+  readonly efs?: () => EfsFileSystems;
   /** Highest `nofile` limit that this host gives. */
   readonly mostOpenFiles?: number;
   /** Bounds sandboxes and containers that are being started at once. */
@@ -61,6 +64,8 @@ export interface RunningTask {
   readonly log: Logger;
   /** Definitions with the task's overrides. */
   readonly containers: readonly ContainerDefinition[];
+  /** What the definition says of all its containers together. */
+  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode'>;
   /** Fires when the task is to stop, whoever decided. */
   readonly stopping: AbortSignal;
   /** Containers that were started, by name. */
@@ -98,6 +103,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       recorder,
       log,
       containers: definition ? effectiveContainers(definition.body, task.spec.overrides) : [],
+      shared: definition?.body ?? {},
       stopping: stop.signal,
       started: new Map(),
       recovered,

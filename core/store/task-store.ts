@@ -62,7 +62,7 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
       const ranked = rankWorkers(spec, all, now, candidates);
       const indexes = indexNames(spec);
       args.push(spec.taskId, taskKey(spec), JSON.stringify(spec), JSON.stringify(wanted), JSON.stringify(fresh));
-      args.push(spec.cpu, spec.memory, `${scopeKey(scope)}:${request.clusterName}`);
+      args.push(spec.cpu, spec.memory, spec.ephemeralStorageGiB, `${scopeKey(scope)}:${request.clusterName}`);
       args.push(`${scopeKey(scope)}:${spec.family}:${spec.revision}`);
       args.push(ranked.length, ...ranked.map((worker) => worker.name), indexes.length, ...indexes);
       const first = ranked[0];
@@ -237,11 +237,12 @@ function clusterIndex(scope: Scope, name: string): string {
   return `${scopeKey(scope)}:${name}`;
 }
 
-function reserveIn(worker: Worker, { cpu, memory }: Omit<TaskSpec, 'worker'>): Worker {
+function reserveIn(worker: Worker, { cpu, memory, ephemeralStorageGiB }: Omit<TaskSpec, 'worker'>): Worker {
   return {
     ...worker,
     cpuUsed: worker.cpuUsed + cpu,
     memoryUsed: worker.memoryUsed + memory,
+    diskUsed: (worker.diskUsed ?? 0) + ephemeralStorageGiB,
     slotsUsed: worker.slotsUsed + 1,
   };
 }

@@ -48,6 +48,7 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
             registration.cpu,
             registration.memory,
             registration.slots,
+            registration.disk ?? '',
           ],
         )) as [number, string];
       const [taken, json] = await take('');
@@ -92,10 +93,20 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
   };
 }
 
-const fields = ['json', 'cpu', 'memory', 'slots', 'cpuUsed', 'memoryUsed', 'slotsUsed', 'leaseUntil'] as const;
+const fields = [
+  'json',
+  'cpu',
+  'memory',
+  'slots',
+  'cpuUsed',
+  'memoryUsed',
+  'slotsUsed',
+  'leaseUntil',
+  'diskUsed',
+] as const;
 
 function parse(hash: readonly (string | null)[], ahead: number): Worker | undefined {
-  const [json, cpu, memory, slots, cpuUsed, memoryUsed, slotsUsed, leaseUntil] = hash;
+  const [json, cpu, memory, slots, cpuUsed, memoryUsed, slotsUsed, leaseUntil, diskUsed] = hash;
   if (!json) return undefined;
   return {
     ...(JSON.parse(json) as WorkerRegistration),
@@ -104,6 +115,7 @@ function parse(hash: readonly (string | null)[], ahead: number): Worker | undefi
     slots: Number(slots),
     cpuUsed: Number(cpuUsed),
     memoryUsed: Number(memoryUsed),
+    diskUsed: Number(diskUsed ?? 0),
     slotsUsed: Number(slotsUsed),
     leaseUntil: Number(leaseUntil) - ahead,
   };

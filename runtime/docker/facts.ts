@@ -10,9 +10,15 @@ export interface EngineFacts {
   readonly cgroupVersion: 1 | 2 | 'none';
   readonly cgroupDriver: 'cgroupfs' | 'systemd' | 'none';
   readonly rootless: boolean;
+  /** The engine maps the users of containers to others of its host. */
+  readonly remapsUsers: boolean;
   /** The engine's host is this host, as far as can be told from outside. */
   readonly sameHost: boolean;
   readonly pidsLimit: boolean;
+  /** Where the engine keeps images and containers, on its host. */
+  readonly rootDirectory: string;
+  /** `backing`: the file system below overlay2, for example `xfs`. */
+  readonly storage: { readonly driver: string; readonly backing: string };
 }
 
 /** @throws DriverError kind engine */
@@ -28,14 +34,20 @@ export async function readFacts(engine: Engine): Promise<EngineFacts> {
   if (!architecture)
     throw new DriverError('engine', `The engine's architecture ${info.Architecture} is not supported.`);
   const driver = info.CgroupDriver;
+  const hasOption = (name: string) =>
+    (info.SecurityOptions ?? []).some((option: string) => option.split(',').includes(`name=${name}`));
+  const storage: [string, string][] = info.DriverStatus ?? [];
   return {
     version: info.ServerVersion,
     architecture,
     cgroupVersion: driver === 'none' ? 'none' : info.CgroupVersion === '2' ? 2 : 1,
     cgroupDriver: driver === 'systemd' || driver === 'cgroupfs' ? driver : 'none',
-    rootless: (info.SecurityOptions ?? []).some((option: string) => option.includes('name=rootless')),
+    rootless: hasOption('rootless'),
+    remapsUsers: hasOption('userns'),
     sameHost: engine.unixSocket && info.KernelVersion === release() && !/docker desktop/i.test(info.OperatingSystem),
     pidsLimit: info.PidsLimit !== false,
+    rootDirectory: info.DockerRootDir ?? '',
+    storage: { driver: info.Driver ?? '', backing: storage.find(([key]) => key === 'Backing Filesystem')?.[1] ?? '' },
   };
 }
 

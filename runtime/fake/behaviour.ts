@@ -76,6 +76,7 @@ const kinds: Readonly<Record<DriverErrorKind, true>> = {
   'image-registry': true,
   'image-disk': true,
   create: true,
+  volume: true,
   start: true,
   engine: true,
   'not-found': true,

@@ -19,6 +19,7 @@ import { createAddresses } from './addresses.ts';
 import { behaviourFrom, execResult, type FakeBehaviour, type FakeStep, type FakeSubject } from './behaviour.ts';
 import { type FakeClock, realClock } from './clock.ts';
 import { type JournalEntry, openJournal } from './journal.ts';
+import { checkMounts, checkVolumes } from './volumes.ts';
 
 export type { FakeBehaviour, FakeStep, FakeSubject } from './behaviour.ts';
 export type { FakeClock } from './clock.ts';
@@ -165,6 +166,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       cgroupVersion: 'none',
       sandboxLimits: false,
       pidsLimit: false,
+      diskLimit: false,
       exec: true,
       stats: true,
       isolation: 'none',
@@ -186,6 +188,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       const there = sandboxes.get(config.id);
       if (there) return there.sandbox;
       for (const container of config.containers ?? []) failing(behaviourOf(container), 'sandbox');
+      checkVolumes(config);
       const ipv4Address = addresses.take();
       const hex = ipv4Address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));
       const sandbox: Sandbox = {
@@ -209,6 +212,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       const there = home.containers.get(config.name);
       if (there) return there.handle;
       failing(behaviourOf(config), 'create');
+      checkMounts(config, home.config, [...home.containers.keys()]);
       const handle: ContainerHandle = { sandboxId: config.sandboxId, name: config.name, id: randomUUID() };
       add(config, handle, home);
       journal.write({ type: 'container', config, handle });
@@ -320,7 +324,8 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
 
     async clean() {
       open();
-      const report = { containers: containers.size + sandboxes.size, networks: 0, cgroups: 0 };
+      const volumes = [...sandboxes.values()].reduce((sum, { config }) => sum + (config.volumes?.length ?? 0), 0);
+      const report = { containers: containers.size + sandboxes.size, networks: 0, cgroups: 0, volumes };
       for (const id of [...sandboxes.keys()]) removeSandbox(id);
       return report;
     },

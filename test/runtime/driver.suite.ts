@@ -6,26 +6,20 @@ import {
   type ContainerHandle,
   type Driver,
   DriverError,
-  type DriverErrorKind,
   type LogChunk,
   type SandboxConfig,
 } from '../../runtime/driver.ts';
+import { expectKind, type Program, type Programs, type SuiteTools } from './suite-tools.ts';
+import { describeProcesses, describeVolumes } from './volumes.suite.ts';
 
-type Program = Partial<ContainerConfig>;
+export { expectKind } from './suite-tools.ts';
 
 export interface DriverHarness {
   /** Makes what all drivers of the harness need; returns the image to run. */
   setUp(): Promise<{ readonly image: string; tearDown(): Promise<void> }>;
   /** Drivers of one owner are one installation: what one made, the next one recovers. Not opened yet. */
   create(owner: string, options?: { readonly warmPool?: number }): Promise<Driver>;
-  readonly programs: {
-    readonly exits: (code: number) => Program;
-    /** Runs until it is told to stop. */
-    readonly runs: Program;
-    readonly ignoresStop: Program;
-    readonly prints: (text: string) => Program;
-    readonly cannotStart: Program;
-  };
+  readonly programs: Programs;
   /** Runs real processes on a real kernel. */
   readonly real: boolean;
 }
@@ -312,7 +306,7 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
           const report = await other.clean();
           expect(report.containers).toBeGreaterThanOrEqual(2);
           expect(await other.recover()).toEqual([]);
-          expect(await other.clean()).toEqual({ containers: 0, networks: 0, cgroups: 0 });
+          expect(await other.clean()).toEqual({ containers: 0, networks: 0, cgroups: 0, volumes: 0 });
           expect((await driver.recover()).map((each) => each.id)).toEqual([id]);
         } finally {
           await other.close();
@@ -496,6 +490,20 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
       });
     });
 
+    const tools: SuiteTools = {
+      real: harness.real,
+      programs,
+      driver: () => driver,
+      another: () => harness.create(owner),
+      newSandbox,
+      containerConfig,
+      start,
+      output,
+      wrote,
+    };
+    describeVolumes(tools);
+    describeProcesses(tools);
+
     describe.runIf(harness.real)('limits', () => {
       const hog = shell('dd if=/dev/zero of=/dev/null bs=200M count=1');
 
@@ -560,14 +568,4 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
       expect(stats.cpuNanoseconds).toBeGreaterThan(0);
     });
   });
-}
-
-export async function expectKind(work: Promise<unknown>, kind: DriverErrorKind): Promise<DriverError> {
-  const error = await work.then(
-    (value) => new Error(`expected ${kind}, but it succeeded: ${JSON.stringify(value)}`),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof DriverError)) throw error;
-  expect(error.kind, error.message).toBe(kind);
-  return error;
 }
