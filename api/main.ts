@@ -2,11 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { systemClock } from '../core/clock.ts';
+import { readEfsFileSystems } from '../core/efs.ts';
 import { createWaker, scheduleSweeps } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
-import { sweep } from '../core/sweep.ts';
+import { sweep, sweepInterval } from '../core/sweep.ts';
 import { createCredentialSource, loadOrCreateCredentials } from './credentials.ts';
 import { ecsHandlers } from './ecs/index.ts';
 import { ecsService } from './protocol/ecs.ts';
@@ -39,7 +40,16 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const waker = createWaker(queues, settings.redisPrefix, failed);
   const store = createStore(redis, { prefix: settings.redisPrefix, wake: waker.wake });
   const server = createApiServer({
-    services: [ecsService(ecsHandlers({ store, clock: systemClock, newUuid: randomUUID }))],
+    services: [
+      ecsService(
+        ecsHandlers({
+          store,
+          clock: systemClock,
+          newUuid: randomUUID,
+          efs: () => readEfsFileSystems(settings.efs),
+        }),
+      ),
+    ],
     credentials: createCredentialSource(settings.dataDir),
     settings,
     clock: systemClock,
@@ -53,7 +63,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     const listening = await server.listen();
     const sweeps = await scheduleSweeps(
       queues,
-      { prefix: settings.redisPrefix, everySeconds: Math.min(30, settings.stoppedTaskRetention) },
+      { prefix: settings.redisPrefix, everySeconds: sweepInterval(settings) },
       async () => await sweep(store, settings, systemClock()),
       failed,
     );

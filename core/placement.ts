@@ -2,7 +2,8 @@
 import type { Millis, TaskSpec } from './task.ts';
 import type { Worker } from './worker.ts';
 
-export type TaskNeeds = Pick<TaskSpec, 'cpu' | 'memory' | 'cpuArchitecture'>;
+export type TaskNeeds = Pick<TaskSpec, 'cpu' | 'memory' | 'cpuArchitecture'> &
+  Partial<Pick<TaskSpec, 'ephemeralStorageGiB'>>;
 
 export function fits(task: TaskNeeds, worker: Worker, now: Millis): boolean {
   return (
@@ -10,6 +11,7 @@ export function fits(task: TaskNeeds, worker: Worker, now: Millis): boolean {
     worker.cpuArchitecture === task.cpuArchitecture &&
     worker.cpu - worker.cpuUsed >= task.cpu &&
     worker.memory - worker.memoryUsed >= task.memory &&
+    (worker.disk ?? Number.POSITIVE_INFINITY) - (worker.diskUsed ?? 0) >= (task.ephemeralStorageGiB ?? 0) &&
     worker.slots > worker.slotsUsed
   );
 }
@@ -35,11 +37,12 @@ export function rankWorkers(
 }
 
 /** A worker's picture after it took a task. */
-export function withTask(worker: Worker, { cpu, memory }: TaskNeeds): Worker {
+export function withTask(worker: Worker, { cpu, memory, ephemeralStorageGiB }: TaskNeeds): Worker {
   return {
     ...worker,
     cpuUsed: worker.cpuUsed + cpu,
     memoryUsed: worker.memoryUsed + memory,
+    diskUsed: (worker.diskUsed ?? 0) + (ephemeralStorageGiB ?? 0),
     slotsUsed: worker.slotsUsed + 1,
   };
 }
@@ -58,7 +61,7 @@ export function rankForAll(
   const shortLists = new Map<string, readonly Worker[]>();
   const taken = new Map<string, Worker>();
   return tasks.map((task) => {
-    const size = `${task.cpu} ${task.memory} ${task.cpuArchitecture}`;
+    const size = `${task.cpu} ${task.memory} ${task.ephemeralStorageGiB} ${task.cpuArchitecture}`;
     let shortList = shortLists.get(size);
     if (!shortList) {
       // Each task before this one moves one worker down at most, so the best ones for it are among these.

@@ -2,6 +2,7 @@
 import { isIPv4 } from 'node:net';
 import { availableParallelism, homedir, hostname, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseEfsFileSystems } from './efs.ts';
 
 export interface Settings {
   /** Address that the API listens on. */
@@ -29,6 +30,12 @@ export interface Settings {
   readonly cpuOvercommit: number;
   /** Factor on workerMemory. 1: memory is never promised twice. */
   readonly memoryOvercommit: number;
+  /** GiB of ephemeral storage that the worker offers; absent: what is free when it starts. */
+  readonly workerDisk: number | undefined;
+  /** Factor on workerDisk: tasks hold 20 GiB and more, and seldom fill them. */
+  readonly diskOvercommit: number;
+  /** Where EFS file systems really are: JSON, or the path of a file with it; see core/efs.ts. */
+  readonly efs: string | undefined;
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -40,6 +47,8 @@ export interface Settings {
   readonly networkPrefix: number;
   /** Seconds that a stopped task stays describable. */
   readonly stoppedTaskRetention: number;
+  /** Seconds without its lease after which a worker's tasks are given up; 0: never. */
+  readonly workerLostAfter: number;
   /** Seconds of clock difference that a signature may have. */
   readonly clockSkew: number;
   readonly logLevel: string;
@@ -143,6 +152,30 @@ export const settingTable: readonly SettingRow[] = [
     factor(1),
   ),
   row(
+    'workerDisk',
+    '--worker-disk',
+    'LONGSHORE_WORKER_DISK',
+    'what is free',
+    'GiB of ephemeral storage that the worker offers',
+    optionalWhole(1),
+  ),
+  row(
+    'diskOvercommit',
+    '--disk-overcommit',
+    'LONGSHORE_DISK_OVERCOMMIT',
+    '50',
+    'GiB promised for each that exists',
+    factor(50),
+  ),
+  row(
+    'efs',
+    '--efs',
+    'LONGSHORE_EFS',
+    'none',
+    'directories or NFS exports for EFS volumes: JSON, or a file with it',
+    efsMapping(),
+  ),
+  row(
     'warmPool',
     '--warm-pool',
     'LONGSHORE_WARM_POOL',
@@ -189,6 +222,14 @@ export const settingTable: readonly SettingRow[] = [
     '3600',
     'seconds that a stopped task stays describable',
     whole(3600, 1),
+  ),
+  row(
+    'workerLostAfter',
+    '--worker-lost-after',
+    'LONGSHORE_WORKER_LOST_AFTER',
+    '300',
+    'seconds that a worker may be away before its tasks count as lost; 0 for any time',
+    whole(300, 0),
   ),
   row(
     'clockSkew',
@@ -268,6 +309,24 @@ function whole(otherwise: number, least: number, most = Number.MAX_SAFE_INTEGER)
         `a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`,
       );
     return number;
+  };
+}
+
+function optionalWhole(least: number): Read {
+  const read = whole(least, least);
+  return (value) => (value === undefined ? undefined : read(value));
+}
+
+function efsMapping(): Read {
+  return (value) => {
+    if (value === undefined) return undefined;
+    if (!value.trimStart().startsWith('{')) return resolve(value);
+    try {
+      parseEfsFileSystems(value);
+    } catch (error) {
+      throw new Error(`a mapping (${(error as Error).message.replace(/\.$/, '')})`, { cause: error });
+    }
+    return value;
   };
 }
 

@@ -100,7 +100,11 @@ export interface ObservedContainer {
   /** `ErrorName: text`, at most 1024 characters. */
   readonly reason?: string;
   readonly health?: HealthStatus;
+  /** Times that its restart policy started it again. */
   readonly restartCount?: number;
+  readonly lastRestartAt?: Millis;
+  /** End (the runtime's own time) that the last restart follows: while that is still its newest, the restart is due. */
+  readonly restartedAfter?: Millis;
 }
 
 /** Facts, written by the task's worker alone. A fact, once set, is never taken back. */

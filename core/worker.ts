@@ -15,13 +15,19 @@ export interface WorkerRegistration {
   readonly cpu: number;
   /** MiB that placement may hand out. */
   readonly memory: number;
+  /** GiB of ephemeral storage that placement may hand out, overcommit included; absent: it is not counted. */
+  readonly disk?: number;
   /** Number of tasks that the worker's address range can hold. */
   readonly slots: number;
 }
 
+/** Stands as a worker's instance once its tasks were given up: none of its processes may write any more. */
+export const lostInstance = 'lost';
+
 export interface Worker extends WorkerRegistration {
   readonly cpuUsed: number;
   readonly memoryUsed: number;
+  readonly diskUsed?: number;
   readonly slotsUsed: number;
   /** Redis's clock; past it the worker gets no new tasks. */
   readonly leaseUntil: Millis;

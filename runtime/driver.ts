@@ -13,6 +13,9 @@
  * the caller can take it back or remove it. Creating a sandbox or container under an id that exists already (a call
  * repeated after a crash) returns what is there.
  *
+ * Volumes belong to a sandbox: they are made with it, shared by its containers, and what they keep is gone with it unless
+ * it lies elsewhere (a directory of the host, an export). What is elsewhere is never removed.
+ *
  * waitContainer tells an end only when it has seen it: while the engine cannot be reached it waits on. It rejects with
  * `not-found` when the container was removed before its end was seen. A container whose start failed has ended, with `error` set.
  *
@@ -42,8 +45,14 @@ export interface Driver {
   removeSandbox(id: string): Promise<void>;
 
   createContainer(config: ContainerConfig, signal?: AbortSignal): Promise<ContainerHandle>;
-  /** Resolves when the container's first process runs. Its later exit is waitContainer's to tell. */
-  startContainer(handle: ContainerHandle): Promise<{ readonly startedAt: number }>;
+  /**
+   * Resolves when the container's first process runs. Its later exit is waitContainer's to tell.
+   * `again`: one that has ended is started once more, with its files as it left them; one that runs is left alone.
+   */
+  startContainer(
+    handle: ContainerHandle,
+    options?: { readonly again?: boolean },
+  ): Promise<{ readonly startedAt: number }>;
   /** Resolves when the container has ended, at once when it already has. */
   waitContainer(handle: ContainerHandle, signal?: AbortSignal): Promise<ContainerExit>;
   /** Sends the stop signal, waits, then kills. Resolves when the container has ended. */
@@ -76,6 +85,8 @@ export interface Capabilities {
   readonly architecture: 'amd64' | 'arm64';
   /** Highest `nofile` limit that a container may have; undefined: any. */
   readonly maxOpenFiles?: number;
+  /** Limits.disk holds for what each container writes into its root file system. */
+  readonly diskLimit: boolean;
   /** Sentences for `doctor`: what this host cannot do, and what to do about it. */
   readonly limitations: readonly string[];
 }
@@ -114,6 +125,8 @@ export interface Limits {
   readonly memory?: number;
   /** Processes and threads; undefined: no limit. */
   readonly pids?: number;
+  /** Bytes that a container of the sandbox may write; undefined: no limit. Holds where capabilities.diskLimit says so. */
+  readonly disk?: number;
 }
 
 /** What is known of a container before it is created. */
@@ -139,6 +152,46 @@ export interface SandboxConfig {
   readonly labels: Readonly<Record<string, string>>;
   /** Sysctls of the sandbox's network namespace. */
   readonly sysctls?: Readonly<Record<string, string>>;
+  /** What containers may mount. Names are unique. */
+  readonly volumes?: readonly VolumeConfig[];
+}
+
+export type VolumeConfig =
+  /** Empty storage of the sandbox's own. The first container that mounts it fills it with what its image has there. */
+  | { readonly kind: 'scratch'; readonly name: string }
+  /** A directory of the engine's host, absolute, without `..`. */
+  | { readonly kind: 'directory'; readonly name: string; readonly path: string; readonly subPath?: SubPath }
+  /** An NFS (version 4) export. */
+  | {
+      readonly kind: 'nfs';
+      readonly name: string;
+      readonly server: string;
+      readonly path: string;
+      readonly subPath?: SubPath;
+    };
+
+/**
+ * Names of folders below a volume's own, outermost first: no slashes, `.`, `..` or empty names. Links on the way are not
+ * followed: what the path leads to always lies in the volume.
+ */
+export type SubPath = readonly string[];
+
+export interface Mount {
+  /** Name of one of the sandbox's volumes. */
+  readonly volume: string;
+  /** Where the container sees it, absolute. */
+  readonly path: string;
+  readonly readOnly?: boolean;
+}
+
+/** A file system in memory; what it holds counts as the container's memory. */
+export interface MemoryMount {
+  /** Absolute. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Options of mount(8) such as `noexec` and `mode=1777`. */
+  readonly options: readonly string[];
 }
 
 export interface Sandbox {
@@ -183,6 +236,18 @@ export interface ContainerConfig {
   readonly stopSignal?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly sysctls?: Readonly<Record<string, string>>;
+  readonly mounts?: readonly Mount[];
+  /**
+   * Everything that other containers of the sandbox mount, volumes of their images included, at the same paths. They
+   * must have been created before. Own mounts win.
+   */
+  readonly mountsFrom?: readonly { readonly container: string; readonly readOnly?: boolean }[];
+  readonly memoryMounts?: readonly MemoryMount[];
+  /**
+   * Shares the process namespace with the sandbox's other containers that do: they see and may signal each other's
+   * processes. `init` has no effect then: the sandbox reaps what is orphaned.
+   */
+  readonly sharedProcesses?: boolean;
 }
 
 export interface ContainerHandle {
@@ -239,6 +304,8 @@ export interface ExecSession {
   write(data: Uint8Array): Promise<void>;
   resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
   close(): void;
+  /** Ends the command by force where the host allows it; otherwise only lets go of it. */
+  kill(): Promise<void>;
   wait(): Promise<{ readonly exitCode: number }>;
 }
 
@@ -265,6 +332,7 @@ export interface CleanReport {
   readonly networks: number;
   /** Limits that held over sandboxes. */
   readonly cgroups: number;
+  readonly volumes: number;
 }
 
 export type DriverErrorKind =
@@ -274,6 +342,7 @@ export type DriverErrorKind =
   | 'image-registry' // the registry could not be reached or answered an error
   | 'image-disk'
   | 'create' // the configuration was refused by the engine
+  | 'volume' // a volume cannot be had: no such directory, or this engine cannot mount it
   | 'start' // the process could not be run (no such command, bad user, …)
   | 'engine' // the engine is not reachable or broke down; trying again may help
   | 'not-found'

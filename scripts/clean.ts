@@ -22,8 +22,8 @@ export async function clean(settings: Settings, { allData }: CleanOptions, say: 
     for (const name of ['api', 'worker'] as const) await endLeftOver(dataDir, name);
     const redis = findRedis(dataDir);
     if (redis !== undefined) await endRedis(redis);
-    const { containers, networks, cgroups } = await cleanHost(settings, owner);
-    say(`Removed ${containers} containers, ${networks} networks and ${cgroups} cgroups.`);
+    const { containers, networks, cgroups, volumes } = await cleanHost(settings, owner);
+    say(`Removed ${containers} containers, ${volumes} volumes, ${networks} networks and ${cgroups} cgroups.`);
   } finally {
     lock.release();
   }

@@ -11,6 +11,7 @@ type Key = keyof Settings;
 
 const say = (line: string) => console.log(line);
 const place: readonly Key[] = ['dataDir'];
+const connection: readonly Key[] = ['dataDir', 'redisUrl', 'redisPrefix'];
 const host: readonly Key[] = ['dataDir', 'runtime', 'dockerHost', 'network', 'workerName'];
 
 const program = new Command('longshore')
@@ -64,6 +65,14 @@ command('list', 'list key ids and their accounts', place, keys).action(async (op
   const { listKeys } = await import('./keys.ts');
   listKeys(settingsOf(options).dataDir, say);
 });
+
+command('interrupt', 'take the capacity of a FARGATE_SPOT task away, as AWS does', connection)
+  .argument('<task-arn>', 'ARN of the task')
+  .action(async (arn: string, options: Flags) => {
+    const settings = settingsOf(options);
+    const { interrupt } = await import('./interrupt.ts');
+    await interrupt(redisOf(settings, 'interrupt'), settings.redisPrefix, arn, say);
+  });
 
 command('doctor', 'tell what works on this host').action(async (options: Flags) => {
   const { doctor } = await import('./doctor.ts');

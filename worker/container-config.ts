@@ -2,7 +2,8 @@
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { clusterArn, taskArn } from '../core/arn.ts';
 import type { Task } from '../core/task.ts';
-import type { ContainerConfig, ImageInfo, PlannedContainer, SandboxConfig } from '../runtime/driver.ts';
+import type { ContainerConfig, ImageInfo, PlannedContainer, SandboxConfig, VolumeConfig } from '../runtime/driver.ts';
+import { mountConfig } from './volumes.ts';
 
 /** Fargate's default of open files for each container. */
 const openFiles = 65_535;
@@ -12,17 +13,28 @@ const taskPids = 4096;
 const leastShares = 2;
 
 const MiB = 2 ** 20;
+const GiB = 2 ** 30;
 
 /** Limits of the task hold over all its containers together. */
-export function sandboxConfig(task: Task, containers: readonly ContainerDefinition[]): SandboxConfig {
+export function sandboxConfig(
+  task: Task,
+  containers: readonly ContainerDefinition[],
+  volumes: readonly VolumeConfig[] = [],
+): SandboxConfig {
   const sysctls = systemControls(containers);
   return {
     id: task.spec.taskId,
     hostname: `task-${task.spec.taskId.slice(0, 12)}`,
-    limits: { cpus: task.spec.cpu / 1024, memory: task.spec.memory * MiB, pids: taskPids },
+    limits: {
+      cpus: task.spec.cpu / 1024,
+      memory: task.spec.memory * MiB,
+      pids: taskPids,
+      disk: task.spec.ephemeralStorageGiB * GiB,
+    },
     containers: containers.map((definition) => plannedContainer(task, definition)),
     labels: taskLabels(task),
     ...(Object.keys(sysctls).length > 0 ? { sysctls } : {}),
+    ...(volumes.length > 0 ? { volumes } : {}),
   };
 }
 
@@ -36,15 +48,22 @@ export function plannedContainer(task: Task, definition: ContainerDefinition): P
   };
 }
 
+/** What holds for all containers of a task. */
+export interface TaskWide {
+  /** What the host can give at most; Fargate's default is cut to it, a definition's own number is not. */
+  readonly mostOpenFiles?: number | undefined;
+  /** `pidMode` is `task`. */
+  readonly sharedProcesses?: boolean;
+}
+
 /**
  * `definition` has the task's overrides merged in.
- * @param mostOpenFiles what the host can give at most; Fargate's default is cut to it, a definition's own number is not
  */
 export function containerConfig(
   task: Task,
   definition: ContainerDefinition,
   image: ImageInfo,
-  mostOpenFiles = openFiles,
+  { mostOpenFiles = openFiles, sharedProcesses = false }: TaskWide = {},
 ): ContainerConfig {
   const { linuxParameters } = definition;
   return {
@@ -61,6 +80,8 @@ export function containerConfig(
     ulimits: ulimits(definition, mostOpenFiles),
     capabilities: { add: linuxParameters?.capabilities?.add ?? [], drop: linuxParameters?.capabilities?.drop ?? [] },
     init: linuxParameters?.initProcessEnabled ?? false,
+    ...(sharedProcesses ? { sharedProcesses } : {}),
+    ...mountConfig(definition),
     tty: definition.pseudoTerminal ?? false,
     stdinOpen: definition.interactive ?? false,
     labels: {

@@ -24,6 +24,7 @@ export async function createDriver(settings: DriverSettings, options: DriverOpti
         ...(settings.dockerHost === undefined ? {} : { dockerHost: settings.dockerHost }),
         warmPool: settings.warmPool,
         stateDir: join(settings.dataDir, 'runtime'),
+        keepOut: [settings.dataDir],
       });
     }
     case 'fake': {

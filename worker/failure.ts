@@ -22,6 +22,9 @@ function describe(
   context: { readonly image?: string; readonly platform?: string; readonly retries?: number },
 ): string {
   const words = error instanceof Error ? error.message : String(error);
+  // Only what lies elsewhere can be missing.
+  if (error instanceof DriverError && error.kind === 'volume')
+    return `ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: ${words}`;
   if (step === 'pull') return `CannotPullContainerError: ${pullText(error, words, context)}`;
   if (step === 'create') return `CannotCreateContainerError: ${words}`;
   if (step === 'start') return `CannotStartContainerError: ${words}`;

@@ -11,10 +11,12 @@ import {
   type RecoveredSandbox,
 } from '../runtime/driver.ts';
 import { containerConfig, plannedContainer, sandboxConfig } from './container-config.ts';
+import { dependenciesOf, passGate } from './dependencies.ts';
 import { failureReason, type Step } from './failure.ts';
 import { ClosingError, persistently } from './persistence.ts';
 import { withContainer } from './recorder.ts';
 import type { RunningTask } from './task-runner.ts';
+import { volumeConfigs } from './volumes.ts';
 
 /** How long an engine that does not answer is waited for before the launch fails, milliseconds. */
 const enginePatience = 120_000;
@@ -24,6 +26,12 @@ const pullRetries = 1;
 /** A step of a launch failed for good. */
 class LaunchError extends Error {
   override readonly name = 'LaunchError';
+  /** Why the task stops, where that is told in other words than why the container did not start. */
+  readonly stoppedReason: string;
+  constructor(reason: string, options?: ErrorOptions & { readonly stoppedReason?: string }) {
+    super(reason, options);
+    this.stoppedReason = options?.stoppedReason ?? reason;
+  }
 }
 
 /** Resolves when all containers were started, or when the task is to stop; failures become the decision to stop. */
@@ -43,7 +51,7 @@ export async function launch(task: RunningTask): Promise<void> {
     await task.recorder.record((observed) => ({ ...observed, startedAt: now }));
     task.log.info({ status: 'RUNNING' }, 'task started');
   } catch (error) {
-    if (error instanceof LaunchError) await task.decide({ code: 'TaskFailedToStart', reason: error.message });
+    if (error instanceof LaunchError) await task.decide({ code: 'TaskFailedToStart', reason: error.stoppedReason });
     else if (!(error instanceof DriverError && error.kind === 'cancelled')) throw error;
   }
 }
@@ -60,7 +68,7 @@ async function takeBack(task: RunningTask, recovered: RecoveredSandbox): Promise
         'start',
         new DriverError('start', state.exit?.error ?? 'the process could not be run'),
       );
-      await recordFailure(task, name, {}, start);
+      await recordFailure(task, name, {}, new LaunchError(start));
     } else if (state && state.status !== 'created') {
       const startedAt = state.startedAt ?? task.context.clock();
       await recorder.record((observed) =>
@@ -96,12 +104,10 @@ function imageOf(imageDigest: string | undefined): ObservedContainer {
 async function attachNetwork(task: RunningTask): Promise<void> {
   const { context, recorder } = task;
   if (recorder.task.observed.networkInterface && task.recovered?.sandbox) return;
-  const config = sandboxConfig(recorder.task, task.containers);
-  const sandbox = await attempt(
-    task,
-    'sandbox',
-    async () => await context.starts(async () => await context.driver.createSandbox(config, task.stopping)),
-  );
+  const sandbox = await attempt(task, 'sandbox', async () => {
+    const config = sandboxConfig(recorder.task, task.containers, volumeConfigs(task.shared, context.efs));
+    return await context.starts(async () => await context.driver.createSandbox(config, task.stopping));
+  });
   const now = context.clock();
   recordLater(task, (observed, { spec }) => ({
     ...observed,
@@ -122,9 +128,17 @@ async function startContainer(task: RunningTask, definition: ContainerDefinition
     const image = await pull(task, definition);
     const pullStoppedAt = clock();
     facts = { imageDigest: image.digest, createdAt: pullStoppedAt };
-    const config = containerConfig(task.recorder.task, definition, image, task.context.mostOpenFiles);
+    if (dependenciesOf(definition).length > 0) {
+      await waitForOthers(task, definition, facts.imageDigest, pullStoppedAt);
+      facts = { ...facts, createdAt: clock() };
+    }
+    const config = containerConfig(task.recorder.task, definition, image, {
+      mostOpenFiles: task.context.mostOpenFiles,
+      sharedProcesses: task.shared.pidMode === 'task',
+    });
     const create = async () => await starts(async () => await driver.createContainer(config, task.stopping));
     const handle = await attempt(task, 'create', create, definition);
+    if (isVolumeSource(task, name)) recordLater(task, (observed) => withContainer(observed, name, facts));
     if (task.stopping.aborted) return 'not started';
     let mayHaveStarted = task.recovered !== undefined;
     const start = async () => {
@@ -141,7 +155,7 @@ async function startContainer(task: RunningTask, definition: ContainerDefinition
     return 'done';
   } catch (error) {
     if (!(error instanceof LaunchError)) throw error;
-    return await recordFailure(task, name, facts, error.message);
+    return await recordFailure(task, name, facts, error);
   }
 }
 
@@ -150,19 +164,39 @@ async function recordFailure(
   task: RunningTask,
   name: string,
   facts: ObservedContainer,
-  reason: string,
+  { message, stoppedReason }: LaunchError,
 ): Promise<'done' | 'not started'> {
   const finishedAt = task.context.clock();
   const { recorder } = task;
   const essential = recorder.task.spec.containers.find((container) => container.name === name)?.essential ?? true;
-  const decision = { code: 'TaskFailedToStart', reason } as const;
+  const decision = { code: 'TaskFailedToStart', reason: stoppedReason } as const;
   await recorder.record((observed, newest) => ({
-    ...withContainer(observed, name, { ...facts, finishedAt, reason }),
+    ...withContainer(observed, name, { ...facts, finishedAt, reason: message }),
     ...(essential && !stopDecision(newest) ? { stop: { ...decision, at: finishedAt } } : {}),
   }));
   if (!essential) return 'done';
   await task.decide(decision);
   return 'not started';
+}
+
+/** Images are pulled without waiting; what follows waits for the containers that this one depends on. */
+async function waitForOthers(
+  task: RunningTask,
+  definition: ContainerDefinition,
+  imageDigest: string | undefined,
+  pullStoppedAt: number,
+): Promise<void> {
+  recordLater(task, (observed) => ({
+    ...withContainer(observed, definition.name ?? '', imageOf(imageDigest)),
+    pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
+  }));
+  const gate = await passGate(task, definition);
+  if (gate === 'stopped') throw new DriverError('cancelled', 'The task is to stop.');
+  if (gate.state === 'closed') throw new LaunchError(gate.reason, { stoppedReason: 'Task failed to start' });
+}
+
+function isVolumeSource({ containers }: RunningTask, name: string): boolean {
+  return containers.some(({ volumesFrom }) => volumesFrom?.some(({ sourceContainer }) => sourceContainer === name));
 }
 
 /** A user's program never runs twice: what started before a crash or a lost answer counts as started. */

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { arch } from 'node:os';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
-import { systemClock } from '../core/clock.ts';
+import { systemAfter, systemClock } from '../core/clock.ts';
+import { readEfsFileSystems } from '../core/efs.ts';
 import type { FencedError } from '../core/errors.ts';
 import { ownProcess } from '../core/process-identity.ts';
 import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
@@ -12,6 +13,7 @@ import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
 import { startApiForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
+import { offeredDisk } from './disk.ts';
 import { openDriver } from './open-driver.ts';
 import { registerWorker } from './registration.ts';
 import { createTaskRunners } from './task-runners.ts';
@@ -54,6 +56,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const instance = randomUUID();
   const undo: (() => Promise<void>)[] = [async () => redis.disconnect(), async () => jobs.disconnect()];
 
+  const disk = offeredDisk(settings);
+
   try {
     // The name comes first: two processes of one name must not both touch the runtime.
     const registration = await registerWorker(
@@ -66,6 +70,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         cpuArchitecture: arch() === 'arm64' ? 'ARM64' : 'X86_64',
         cpu: Math.floor(settings.workerCpu * settings.cpuOvercommit),
         memory: Math.floor(settings.workerMemory * settings.memoryOvercommit),
+        ...(disk === undefined ? {} : { disk }),
         // Nothing is placed here before the worker is ready.
         slots: 0,
       },
@@ -82,8 +87,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       driver,
       instance,
       clock: systemClock,
+      after: systemAfter,
       log,
       pullPolicy: settings.pullPolicy,
+      efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
       starts: pLimit(settings.launchConcurrency),
       definition: createDefinitionCache(store),

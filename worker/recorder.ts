@@ -9,6 +9,8 @@ export interface Recorder {
   readonly task: Task;
   /** Adds facts; resolves when Redis has them. */
   record(change: (observed: Observed, task: Task) => Observed): Promise<void>;
+  /** Resolves when `task` has changed since this call. */
+  changed(): Promise<void>;
   /** Reads what is wanted now. */
   refresh(): Promise<Task>;
 }
@@ -26,6 +28,7 @@ export function createRecorder(
   let current = task;
   let waiting: Waiting[] = [];
   let writing = false;
+  const listeners: (() => void)[] = [];
 
   async function write(): Promise<void> {
     writing = true;
@@ -53,7 +56,9 @@ export function createRecorder(
   }
 
   function adopt(newest: Task): Task {
-    if (newest.revision >= current.revision) current = newest;
+    if (newest.revision < current.revision) return current;
+    current = newest;
+    for (const resolve of listeners.splice(0)) resolve();
     return current;
   }
 
@@ -67,6 +72,7 @@ export function createRecorder(
         if (!writing) write();
       });
     },
+    changed: () => new Promise((resolve) => listeners.push(resolve)),
     async refresh() {
       const { taskId } = current.spec;
       const [found] = await persistently(

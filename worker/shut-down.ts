@@ -1,10 +1,13 @@
 /** From the decision to stop to STOPPED: containers, network, record. */
 import { DriverError } from '../runtime/driver.ts';
+import { dependentsOf } from './dependencies.ts';
 import { persistently } from './persistence.ts';
 import type { RunningTask } from './task-runner.ts';
 
 /** Fargate's seconds between the stop signal and SIGKILL when the definition names none. */
 const defaultStopTimeout = 30;
+/** Seconds; Fargate gives no container longer. */
+const longestStopTimeout = 120;
 
 export async function shutDown(task: RunningTask): Promise<void> {
   const { context, recorder } = task;
@@ -13,14 +16,7 @@ export async function shutDown(task: RunningTask): Promise<void> {
     await recorder.record((observed) => ({ ...observed, [fact]: observed[fact] ?? now }));
   };
   await stamp('stoppingAt');
-  await Promise.all(
-    task.containers.map(async ({ name = '', stopTimeout = defaultStopTimeout }) => {
-      const container = task.started.get(name);
-      if (!container || recorder.task.observed.containers[name]?.finishedAt !== undefined) return;
-      await untilDone(task, async () => await context.driver.stopContainer(container.handle, stopTimeout));
-      await container.ended;
-    }),
-  );
+  await stopInOrder(task);
   // Exits that were seen while the last ones stopped are on record before the task's end is.
   await Promise.all([...task.started.values()].map(({ ended }) => ended));
   await stamp('deprovisioningAt');
@@ -28,8 +24,39 @@ export async function shutDown(task: RunningTask): Promise<void> {
   await stamp('stoppedAt');
 }
 
+/** A container stops only after all that depend on it have stopped; those that have nothing to do with each other stop together. */
+async function stopInOrder(task: RunningTask): Promise<void> {
+  const stops = new Map<string, Promise<void>>();
+  const stopped = (name: string): Promise<void> => {
+    const known = stops.get(name);
+    if (known) return known;
+    const stop = Promise.all(dependentsOf(name, task.containers).map(stopped)).then(
+      async () => await stopContainer(task, name),
+    );
+    stops.set(name, stop);
+    return stop;
+  };
+  await Promise.all(task.containers.map(async ({ name = '' }) => await stopped(name)));
+}
+
+async function stopContainer(
+  { containers, started, context, recorder, log }: RunningTask,
+  name: string,
+): Promise<void> {
+  const container = started.get(name);
+  if (!container) return;
+  await container.settled();
+  if (recorder.task.observed.containers[name]?.finishedAt !== undefined) return;
+  const given = containers.find((each) => each.name === name)?.stopTimeout ?? defaultStopTimeout;
+  await untilDone(
+    { context, log },
+    async () => await context.driver.stopContainer(container.handle, Math.min(given, longestStopTimeout)),
+  );
+  await container.ended;
+}
+
 /** Stopping and removing are repeated until they succeed: giving up would leave something behind. */
-async function untilDone(task: RunningTask, action: () => Promise<void>): Promise<void> {
+async function untilDone(task: Pick<RunningTask, 'context' | 'log'>, action: () => Promise<void>): Promise<void> {
   await persistently(
     action,
     task.context.closing,

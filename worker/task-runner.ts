@@ -9,15 +9,17 @@
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import type { LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
-import type { Clock } from '../core/clock.ts';
+import type { After, Clock } from '../core/clock.ts';
+import type { EfsFileSystems } from '../core/efs.ts';
 import { FencedError } from '../core/errors.ts';
 import { lastStatus, stopDecision } from '../core/lifecycle.ts';
 import { effectiveContainers } from '../core/overrides.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Store, TaskDefinitionName } from '../core/store/store.ts';
 import type { StopDecision, Task } from '../core/task.ts';
-import type { TaskDefinition } from '../core/task-definition.ts';
+import type { TaskDefinition, TaskDefinitionBody } from '../core/task-definition.ts';
 import type { ContainerExit, ContainerHandle, Driver, PullPolicy, RecoveredSandbox } from '../runtime/driver.ts';
+import { type WatchedContainer, watchContainer } from './container-watch.ts';
 import { launch } from './launch.ts';
 import { ClosingError } from './persistence.ts';
 import { createRecorder, type Recorder, withContainer } from './recorder.ts';
@@ -28,8 +30,11 @@ export interface RunnerContext {
   readonly driver: Driver;
   readonly instance: string;
   readonly clock: Clock;
+  readonly after: After;
   readonly log: Logger;
   readonly pullPolicy: PullPolicy;
+  /** Where EFS file systems really are, read anew each time; absent: nowhere. */
+  readonly efs?: () => EfsFileSystems;
   /** Highest `nofile` limit that this host gives. */
   readonly mostOpenFiles?: number;
   /** Bounds sandboxes and containers that are being started at once. */
@@ -46,7 +51,7 @@ export interface TaskRunner {
   poke(): void;
   /** Stops the task for a reason of the worker's own. */
   stop(decision: Omit<StopDecision, 'at'>): void;
-  /** The task is RUNNING or over, or the worker is closing. */
+  /** The task is RUNNING, over, or waits for its own containers; or the worker is closing. */
   readonly launched: Promise<void>;
   /** The task is over, or the worker is closing. */
   readonly ended: Promise<void>;
@@ -59,18 +64,22 @@ export interface RunningTask {
   readonly log: Logger;
   /** Definitions with the task's overrides. */
   readonly containers: readonly ContainerDefinition[];
+  /** What the definition says of all its containers together. */
+  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode'>;
   /** Fires when the task is to stop, whoever decided. */
   readonly stopping: AbortSignal;
   /** Fires when nothing more is to be started: the task is to stop or the worker closes. */
   readonly halted: AbortSignal;
   /** Containers that were started, by name. */
-  readonly started: Map<string, { readonly handle: ContainerHandle; readonly ended: Promise<void> }>;
+  readonly started: Map<string, WatchedContainer>;
   /** What the runtime still has of the task from before this process. */
   readonly recovered: RecoveredSandbox | undefined;
   watch(name: string, handle: ContainerHandle): void;
   exited(name: string, exit: Partial<ContainerExit> & { readonly reason?: string }): Promise<void>;
   /** Records the decision to stop, unless there is one. */
   decide(decision: Omit<StopDecision, 'at'>): Promise<void>;
+  /** Says that the launch goes on only when a container's dependencies let it. */
+  waits(): void;
 }
 
 export function runTask(context: RunnerContext, task: Task, recovered: RecoveredSandbox | undefined): TaskRunner {
@@ -96,6 +105,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       recorder,
       log,
       containers: definition ? effectiveContainers(definition.body, task.spec.overrides) : [],
+      shared: definition?.body ?? {},
       stopping: stop.signal,
       halted: AbortSignal.any([context.closing, stop.signal]),
       started: new Map(),
@@ -103,18 +113,12 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       watch,
       exited,
       decide,
+      waits: launchDone,
     };
     function watch(name: string, handle: ContainerHandle): void {
-      const waited = context.driver.waitContainer(handle, context.closing).then(
-        async (exit) => await exited(name, exit),
-        async (error: unknown) => {
-          if (context.closing.aborted) throw new ClosingError('The worker is closing.');
-          log.error({ err: error, container: name }, 'lost sight of a container');
-          await exited(name, { reason: `CannotInspectContainerError: ${(error as Error).message}` });
-        },
-      );
-      waited.catch(over);
-      running.started.set(name, { handle, ended: waited });
+      const watched = watchContainer(running, name, handle);
+      watched.ended.catch(over);
+      running.started.set(name, watched);
     }
 
     if (stopDecision(task)) stop.abort();

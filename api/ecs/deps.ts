@@ -1,5 +1,6 @@
 /** What ECS handlers work with. */
 import type { Clock } from '../../core/clock.ts';
+import type { EfsFileSystems } from '../../core/efs.ts';
 import type { Store } from '../../core/store/store.ts';
 
 export interface EcsDeps {
@@ -7,4 +8,6 @@ export interface EcsDeps {
   readonly clock: Clock;
   /** A new random UUID, with dashes. */
   readonly newUuid: () => string;
+  /** Where EFS file systems really are, read anew each time. Absent: nowhere. */
+  readonly efs?: () => EfsFileSystems;
 }

@@ -161,6 +161,12 @@ export interface WorkerStore {
   tasks(name: string): Promise<readonly TaskKey[]>;
   /** Leases a range of the task network: the index of a free one that is not in `taken`. The name keeps its range. */
   leaseNetworkRange(name: string, ranges: number, taken: readonly number[]): Promise<number | undefined>;
+  /**
+   * Names of workers that hold tasks and have been without a lease for `lostAfter` milliseconds. From then on none of
+   * their processes may write; the caller may, as `lostInstance`, until one registers anew. Call it regularly: time
+   * between two calls that is longer than `longestStep` does not count, for nobody was there to renew a lease with.
+   */
+  claimLost(lostAfter: number, longestStep: number): Promise<readonly string[]>;
   /** Forgets workers without tasks whose lease ended before a moment; returns how many. */
   purgeAbandoned(before: Millis): Promise<number>;
 }

@@ -67,7 +67,7 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
       if (best) round.workers.set(best.name, withTask(best, spec));
       const indexes = indexNames(spec);
       args.push(spec.taskId, taskKey(spec), JSON.stringify(spec), JSON.stringify(wanted), JSON.stringify(fresh));
-      args.push(spec.cpu, spec.memory, `${scopeKey(scope)}:${request.clusterName}`);
+      args.push(spec.cpu, spec.memory, spec.ephemeralStorageGiB, `${scopeKey(scope)}:${request.clusterName}`);
       args.push(`${scopeKey(scope)}:${spec.family}:${spec.revision}`);
       args.push(ranked.length, ...ranked.map((worker) => worker.name), indexes.length, ...indexes);
     }

@@ -1,6 +1,6 @@
 /** Workers in Redis: a lease by name, capacity that placement reserves, and the tasks that each holds. */
 import { FencedError, WorkerNameTakenError } from '../errors.ts';
-import type { Worker, WorkerRegistration } from '../worker.ts';
+import { lostInstance, type Worker, type WorkerRegistration } from '../worker.ts';
 import type { Connection } from './connection.ts';
 import type { WorkerStore } from './store.ts';
 
@@ -34,7 +34,10 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
 
   async function heartbeat(name: string, instance: string, since: number, lease: number) {
     const answer = await run('heartbeat-worker', [key(name), tasks(name)], [instance, lease, since]);
-    if (!Array.isArray(answer)) throw new FencedError(`Another process took over worker ${name}.`);
+    if (!Array.isArray(answer))
+      throw new FencedError(
+        `Worker ${name} is not this process any more: another took it over, or it was away for too long.`,
+      );
     const [position, ...changed] = answer as [number, ...string[]];
     return { changed, position };
   }
@@ -57,6 +60,7 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
             registration.cpu,
             registration.memory,
             registration.slots,
+            registration.disk ?? '',
           ],
         )) as [number, string];
       const [taken, json] = await take('');
@@ -88,19 +92,36 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
       return index < 0 ? undefined : index;
     },
 
+    claimLost: async (lostAfter, longestStep) =>
+      (await run(
+        'claim-lost-workers',
+        [`${prefix}:workers`, `${prefix}:worker-watch`],
+        [prefix, lostAfter, longestStep, lostInstance],
+      )) as string[],
+
     async purgeAbandoned(before) {
       return Number(await run('purge-workers', [`${prefix}:workers`, `${prefix}:network-ranges`], [prefix, before]));
     },
   };
 }
 
-const fields = ['json', 'cpu', 'memory', 'slots', 'cpuUsed', 'memoryUsed', 'slotsUsed', 'leaseUntil'] as const;
+const fields = [
+  'json',
+  'cpu',
+  'memory',
+  'slots',
+  'cpuUsed',
+  'memoryUsed',
+  'slotsUsed',
+  'leaseUntil',
+  'diskUsed',
+] as const;
 
 function parseNumbers(
   numbers: readonly (string | null)[],
   ahead: number,
 ): Omit<Worker, keyof WorkerRegistration> & Pick<Worker, 'cpu' | 'memory' | 'slots'> {
-  const [cpu = 0, memory = 0, slots = 0, cpuUsed = 0, memoryUsed = 0, slotsUsed = 0, leaseUntil = 0] =
+  const [cpu = 0, memory = 0, slots = 0, cpuUsed = 0, memoryUsed = 0, slotsUsed = 0, leaseUntil = 0, diskUsed = 0] =
     numbers.map(Number);
-  return { cpu, memory, slots, cpuUsed, memoryUsed, slotsUsed, leaseUntil: leaseUntil - ahead };
+  return { cpu, memory, slots, cpuUsed, memoryUsed, slotsUsed, diskUsed, leaseUntil: leaseUntil - ahead };
 }

@@ -17,6 +17,7 @@ import { named } from './pause.ts';
 import type { SandboxRecord } from './record.ts';
 import { removeContainerById } from './remove.ts';
 import { findRecord } from './sandbox.ts';
+import { mountsOf } from './volumes.ts';
 
 export async function createContainer(
   context: Context,
@@ -31,8 +32,11 @@ export async function createContainer(
   const handle = (id: string): ContainerHandle => ({ sandboxId: config.sandboxId, name: config.name, id });
   const name = names.container(config.sandboxId, config.name);
   try {
-    const body = containerBody(context, config, record);
-    const { id } = await engine.call((docker) => docker.createContainer(named(name, body)));
+    const body = await containerBody(context, config, record);
+    const { id } = await context.turns(
+      config.mounts?.length ? config.sandboxId : undefined,
+      async () => await engine.call((docker) => docker.createContainer(named(name, body))),
+    );
     if (signal?.aborted) await removeContainerById(context, id);
     checkCancelled(signal);
     return handle(id);
@@ -56,13 +60,14 @@ async function existingContainer(
   throw failure('create', conflict);
 }
 
-function containerBody(
+async function containerBody(
   context: Context,
   config: ContainerConfig,
   record: SandboxRecord,
-): Docker.ContainerCreateOptions {
+): Promise<Docker.ContainerCreateOptions> {
   const { names, cgroups } = context;
   const limits = cgroups.enforced ? config.limits : shareOf(config.name, config.limits, record);
+  const disk = context.diskQuota.enforced ? (config.limits.disk ?? record.limits.disk) : undefined;
   return {
     Image: config.image,
     Entrypoint: config.entrypoint && [...config.entrypoint],
@@ -88,6 +93,7 @@ function containerBody(
       NetworkMode: `container:${names.sandbox(config.sandboxId)}`,
       CgroupParent: cgroups.parentOf(config.sandboxId),
       IpcMode: 'private',
+      PidMode: config.sharedProcesses ? `container:${names.sandbox(config.sandboxId)}` : undefined,
       Memory: limits.memory,
       // Memory and swap together: no swap on top.
       MemorySwap: limits.memory,
@@ -102,6 +108,8 @@ function containerBody(
       Init: config.init ?? false,
       ReadonlyRootfs: config.readonlyRootFilesystem ?? false,
       Sysctls: config.sysctls ? { ...config.sysctls } : undefined,
+      StorageOpt: disk === undefined ? undefined : { size: String(disk) },
+      ...(await mountsOf(context, config, record.volumes)),
       LogConfig: { Type: 'json-file', Config: { 'max-size': '16m', 'max-file': '4' } },
       RestartPolicy: { Name: 'no' },
     },
@@ -111,8 +119,11 @@ function containerBody(
 export async function startContainer(
   context: Context,
   handle: ContainerHandle,
+  { again = false }: { readonly again?: boolean } = {},
 ): Promise<{ readonly startedAt: number }> {
   const { engine, ends } = context;
+  // The engine starts what has ended without being told; only what we noted of the earlier run must go.
+  if (again) ends.stopped.delete(handle.id);
   try {
     await engine.call((docker) => docker.getContainer(handle.id).start());
   } catch (error) {

@@ -1,6 +1,7 @@
 /** What the parts of the driver share once it is assembled. */
 import type { NetworkRange } from '../driver.ts';
 import type { Cgroups } from './cgroup.ts';
+import type { DiskQuota } from './disk-quota.ts';
 import type { Engine } from './engine.ts';
 import type { EngineFacts } from './facts.ts';
 import type { Leases } from './leases.ts';
@@ -23,6 +24,11 @@ export interface Context {
   readonly ends: EndNotes;
   /** At most so many inspections at once, however many containers are waited for. */
   readonly looks: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly diskQuota: DiskQuota;
+  /** Folders that no container may see, nor what contains them. */
+  readonly keepOut: readonly string[];
+  /** One after another for each key. */
+  readonly turns: <T>(key: string | undefined, work: () => Promise<T>) => Promise<T>;
   /** Replaced once when the engine turns out not to use this host's cgroups. */
   cgroups: Cgroups;
   /** Set when the driver is opened. */

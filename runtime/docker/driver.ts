@@ -11,7 +11,8 @@ import {
   waitContainer,
 } from './container.ts';
 import type { Context } from './context.ts';
-import { connectEngine, failure } from './engine.ts';
+import { readDiskQuota } from './disk-quota.ts';
+import { checkCancelled, connectEngine, failure } from './engine.ts';
 import { execContainer } from './exec.ts';
 import { createExitWatch } from './exit-watch.ts';
 import { readFacts } from './facts.ts';
@@ -32,6 +33,7 @@ import { createSandbox, discardPooled, makePooled, removeSandbox } from './sandb
 import { noNetwork } from './sandbox-network.ts';
 import { readStats } from './stats.ts';
 import { listCables } from './veth.ts';
+import { createTurns, makeVolumes, removeAllVolumes, removeVolumes, sandboxesWithVolumes } from './volumes.ts';
 
 export { occupiedSubnets } from './network.ts';
 
@@ -49,6 +51,8 @@ export interface DockerDriverOptions {
   readonly network?: NetworkChoice;
   /** Milliseconds that a pull may go without progress. Default: 60 000. */
   readonly pullPatience?: number;
+  /** Folders that no container may see, nor what contains them. */
+  readonly keepOut?: readonly string[];
   readonly log?: Log;
 }
 
@@ -75,6 +79,9 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       log,
       ends: { started: new Map(), stopped: new Set() },
       looks: createLimit(16),
+      diskQuota: await readDiskQuota(facts),
+      keepOut: [...(options.keepOut ?? []), ...(options.stateDir === undefined ? [] : [options.stateDir])],
+      turns: createTurns(),
       cgroups: await openCgroups(owner, facts),
       network: noNetwork,
     };
@@ -139,8 +146,22 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     pullImage: createPullImage(engine, options.pullPatience ?? 60_000, log),
 
-    createSandbox: async (config, signal) => createSandbox(await context(), pool, config, signal),
-    removeSandbox: async (id) => removeSandbox(await context(), id),
+    async createSandbox(config, signal) {
+      checkCancelled(signal);
+      const ready = await context();
+      // First, so that a sandbox that is there has its volumes.
+      await makeVolumes(ready, config);
+      try {
+        return await createSandbox(ready, pool, config, signal);
+      } catch (error) {
+        if (signal?.aborted) await removeVolumes(ready, config.id, async () => await removeSandbox(ready, config.id));
+        throw error;
+      }
+    },
+    async removeSandbox(id) {
+      const ready = await context();
+      await removeVolumes(ready, id, async () => await removeSandbox(ready, id));
+    },
 
     async createContainer(config, signal) {
       const done = pool.busy();
@@ -151,10 +172,10 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       }
     },
 
-    async startContainer(handle) {
+    async startContainer(handle, startOptions) {
       const done = pool.busy();
       try {
-        return await startContainer(await context(), handle);
+        return await startContainer(await context(), handle, startOptions);
       } finally {
         done();
       }
@@ -171,10 +192,18 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     exec: async (handle, config) => execContainer(await context(), handle, config),
     stats: async (handle) => readStats(await context(), handle),
 
-    recover: async () => recover(await context()),
+    async recover() {
+      const ready = await context();
+      const [found, withVolumes] = await Promise.all([recover(ready), sandboxesWithVolumes(ready)]);
+      const known = new Set(found.map(({ id }) => id));
+      const others = [...withVolumes].filter((id) => !known.has(id));
+      return [...found, ...others.map((id) => ({ id, sandbox: undefined, labels: {}, containers: [] }))];
+    },
     async clean() {
       await pool.close();
-      return clean(await context());
+      const ready = await context();
+      const report = await clean(ready);
+      return { ...report, volumes: await removeAllVolumes(ready) };
     },
   };
 
@@ -196,7 +225,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   }
 }
 
-function capabilitiesOf({ facts, cgroups }: Context, slow: string | undefined): Capabilities {
+function capabilitiesOf({ facts, cgroups, diskQuota }: Context, slow: string | undefined): Capabilities {
   const limitations = [
     ...(cgroups.enforced
       ? []
@@ -206,6 +235,14 @@ function capabilitiesOf({ facts, cgroups }: Context, slow: string | undefined): 
     ...(slow === undefined
       ? []
       : [`The engine connects sandboxes to their network, so that tasks start at half the speed, because ${slow}.`]),
+    diskQuota.enforced
+      ? 'Ephemeral storage is enforced for what each container writes into its own file system; what containers write into shared volumes is not counted.'
+      : `Ephemeral storage is accounted but not enforced, because ${diskQuota.reason}: a container may fill the disk. An engine whose data root is on xfs mounted with pquota enforces it.`,
+    ...(facts.remapsUsers || facts.rootless
+      ? [
+          'The engine maps the users of containers to others of its host: files in directories of the host that they mount must belong to those.',
+        ]
+      : []),
     ...(facts.pidsLimit ? [] : ['The engine cannot limit the number of processes (no pids controller).']),
   ];
   return {
@@ -213,6 +250,7 @@ function capabilitiesOf({ facts, cgroups }: Context, slow: string | undefined): 
     cgroupVersion: facts.cgroupVersion,
     sandboxLimits: cgroups.enforced,
     pidsLimit: facts.pidsLimit,
+    diskLimit: diskQuota.enforced,
     exec: true,
     stats: true,
     isolation: 'container',

@@ -1,4 +1,5 @@
 /** Another process in a running container. */
+import { readFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ContainerHandle, DriverError, type ExecConfig, type ExecSession, type LogChunk } from '../driver.ts';
@@ -44,6 +45,14 @@ export async function execContainer(
         await engine.call(() => exec.resize({ w: columns, h: rows }));
       },
       close: () => void stream.end(),
+      kill: async () => {
+        try {
+          const { Pid } = await engine.call(() => exec.inspect());
+          killHere(id, Pid);
+        } finally {
+          stream.destroy();
+        }
+      },
       wait: async () => {
         await ended;
         return exitCode();
@@ -53,6 +62,27 @@ export async function execContainer(
     if (statusOf(error) === 404) throw new DriverError('not-found', `Container ${name} is gone.`, { cause: error });
     throw failure(statusOf(error) === undefined ? 'engine' : 'start', error);
   }
+}
+
+/**
+ * The engine has no call for this. Its process ids are this host's when the engine runs here, which the process's
+ * control group proves: it names the container.
+ */
+function killHere(containerId: string, pid: number): void {
+  if (!(pid > 1)) return;
+  try {
+    if (!readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(containerId)) return;
+    // The runtime makes the command the leader of a session: what it forked goes with it.
+    process.kill(isGroupLeader(pid) ? -pid : pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended meanwhile, or belongs to a host or user that is out of reach.
+    if (!['ENOENT', 'ESRCH', 'EPERM', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+function isGroupLeader(pid: number): boolean {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2] === String(pid);
 }
 
 async function* raw(stream: AsyncIterable<Uint8Array>): AsyncGenerator<LogChunk> {

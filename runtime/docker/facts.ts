@@ -15,6 +15,10 @@ export interface EngineFacts {
   /** The engine's host is this host, as far as can be told from outside. */
   readonly sameHost: boolean;
   readonly pidsLimit: boolean;
+  /** Where the engine keeps images and containers, on its host. */
+  readonly rootDirectory: string;
+  /** `backing`: the file system below overlay2, for example `xfs`. */
+  readonly storage: { readonly driver: string; readonly backing: string };
 }
 
 /** @throws DriverError kind engine */
@@ -30,16 +34,20 @@ export async function readFacts(engine: Engine): Promise<EngineFacts> {
   if (!architecture)
     throw new DriverError('engine', `The engine's architecture ${info.Architecture} is not supported.`);
   const driver = info.CgroupDriver;
-  const securityOptions: readonly string[] = info.SecurityOptions ?? [];
+  const hasOption = (name: string) =>
+    (info.SecurityOptions ?? []).some((option: string) => option.split(',').includes(`name=${name}`));
+  const storage: [string, string][] = info.DriverStatus ?? [];
   return {
     version: info.ServerVersion,
     architecture,
     cgroupVersion: driver === 'none' ? 'none' : info.CgroupVersion === '2' ? 2 : 1,
     cgroupDriver: driver === 'systemd' || driver === 'cgroupfs' ? driver : 'none',
-    rootless: securityOptions.some((option) => option.includes('name=rootless')),
-    remapsUsers: securityOptions.some((option) => option.includes('name=userns')),
+    rootless: hasOption('rootless'),
+    remapsUsers: hasOption('userns'),
     sameHost: engine.unixSocket && info.KernelVersion === release() && !/docker desktop/i.test(info.OperatingSystem),
     pidsLimit: info.PidsLimit !== false,
+    rootDirectory: info.DockerRootDir ?? '',
+    storage: { driver: info.Driver ?? '', backing: storage.find(([key]) => key === 'Backing Filesystem')?.[1] ?? '' },
   };
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Engine, statusOf } from './engine.ts';
 import { importImage } from './import-image.ts';
 import { type Names, OWNER } from './names.ts';
+import { ignoreEndedChildren } from './orphans.ts';
 import { tarOf } from './tar.ts';
 
 export type Architecture = 'amd64' | 'arm64';
@@ -81,7 +82,8 @@ const programs: Readonly<Record<Architecture, { readonly machine: number; readon
 
 /** A static ELF program of a few instructions, see above. */
 export function pauseProgram(architecture: Architecture): Buffer {
-  const { machine, code } = programs[architecture];
+  const { machine } = programs[architecture];
+  const code = Buffer.concat([ignoreEndedChildren[architecture], programs[architecture].code]);
   const size = BigInt(HEADERS + code.length);
   const elf = Buffer.alloc(HEADERS);
   elf.write('\x7fELF\x02\x01\x01', 'latin1');

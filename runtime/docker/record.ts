@@ -1,13 +1,14 @@
 /** What must be remembered of a sandbox beyond what the engine knows of it. */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Limits, SandboxConfig } from '../driver.ts';
+import type { Limits, SandboxConfig, VolumeConfig } from '../driver.ts';
 
 export interface SandboxRecord {
   readonly labels: Readonly<Record<string, string>>;
   readonly limits: Limits;
   /** The containers to come, with their own limits. */
   readonly containers?: readonly { readonly name: string; readonly limits: Limits }[];
+  readonly volumes?: readonly VolumeConfig[];
 }
 
 /**
@@ -24,8 +25,8 @@ export interface Records {
   list(): Promise<readonly string[]>;
 }
 
-export function recordOf({ labels, limits, containers }: SandboxConfig): SandboxRecord {
-  return { labels, limits, containers: containers?.map(({ name, limits }) => ({ name, limits })) };
+export function recordOf({ labels, limits, containers, volumes }: SandboxConfig): SandboxRecord {
+  return { labels, limits, containers: containers?.map(({ name, limits }) => ({ name, limits })), volumes };
 }
 
 export function parseRecord(text: string | undefined): SandboxRecord | undefined {

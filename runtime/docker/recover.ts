@@ -126,7 +126,7 @@ async function inspectState(context: Context, id: string): Promise<ContainerStat
 }
 
 /** Removes all that `recover` would find, the pool, the networks and the pause image. */
-export async function clean(context: Context): Promise<CleanReport> {
+export async function clean(context: Context): Promise<Omit<CleanReport, 'volumes'>> {
   const containers = await listOurs(context);
   await Promise.all(containers.map(({ Id }) => context.looks(() => removeContainerById(context, Id))));
   for (const [name, address] of addressesInUse(context, containers)) {

@@ -14,6 +14,18 @@ export interface FakeBehaviour {
   readonly failAt?: { readonly step: FakeStep; readonly error: DriverError };
   /** Written to stdout when it starts. */
   readonly output?: string;
+  /** What commands run in it answer, one after another; the last one stays. Default: healthy. */
+  readonly health?: readonly FakeHealth[];
+}
+
+export type FakeHealth = 'healthy' | 'unhealthy' | 'hangs';
+
+const healthWords: readonly string[] = ['healthy', 'unhealthy', 'hangs'] satisfies readonly FakeHealth[];
+
+/** How the command ends that is run in a container after `before` others. */
+export function execResult({ health = [] }: FakeBehaviour, before: number): number | 'hangs' {
+  const word = health[Math.min(before, health.length - 1)] ?? 'healthy';
+  return word === 'hangs' ? word : word === 'healthy' ? 0 : 1;
 }
 
 /** What is known of a container at every step, even before its image is pulled. */
@@ -24,8 +36,9 @@ export interface FakeSubject {
 }
 
 /**
- * Reads FAKE_PULL_MS, FAKE_START_MS, FAKE_RUN_FOR_MS, FAKE_EXIT_CODE, FAKE_OOM, FAKE_IGNORE_SIGTERM, FAKE_OUTPUT and
- * FAKE_FAIL_AT (a step, or a step and a kind of error such as `pull:image-unauthorized`; FAKE_ERROR is its text).
+ * Reads FAKE_PULL_MS, FAKE_START_MS, FAKE_RUN_FOR_MS, FAKE_EXIT_CODE, FAKE_OOM, FAKE_IGNORE_SIGTERM, FAKE_OUTPUT,
+ * FAKE_HEALTH (`healthy`, `unhealthy` or `hangs`, with commas between) and FAKE_FAIL_AT (a step, or a step and a kind
+ * of error such as `pull:image-unauthorized`; FAKE_ERROR is its text).
  */
 export function behaviourFrom(environment: Readonly<Record<string, string>>): FakeBehaviour {
   const number = (name: string) => {
@@ -44,6 +57,7 @@ export function behaviourFrom(environment: Readonly<Record<string, string>>): Fa
     oomKilled: flag('FAKE_OOM'),
     ignoreStopSignal: flag('FAKE_IGNORE_SIGTERM'),
     output: environment.FAKE_OUTPUT,
+    health: environment.FAKE_HEALTH?.split(',').filter((word): word is FakeHealth => healthWords.includes(word)),
     failAt: failureFrom(environment.FAKE_FAIL_AT, environment.FAKE_ERROR),
   });
 }
@@ -62,6 +76,7 @@ const kinds: Readonly<Record<DriverErrorKind, true>> = {
   'image-registry': true,
   'image-disk': true,
   create: true,
+  volume: true,
   start: true,
   engine: true,
   'not-found': true,

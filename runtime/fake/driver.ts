@@ -16,9 +16,10 @@ import {
   type Sandbox,
   type SandboxConfig,
 } from '../driver.ts';
-import { behaviourFrom, type FakeBehaviour, type FakeStep, type FakeSubject } from './behaviour.ts';
+import { behaviourFrom, execResult, type FakeBehaviour, type FakeStep, type FakeSubject } from './behaviour.ts';
 import { type FakeClock, realClock } from './clock.ts';
 import { type JournalEntry, openJournal } from './journal.ts';
+import { checkMounts, checkVolumes } from './volumes.ts';
 
 export type { FakeBehaviour, FakeStep, FakeSubject } from './behaviour.ts';
 export type { FakeClock } from './clock.ts';
@@ -45,8 +46,10 @@ interface FakeContainer {
   /** Called once, when it ends or is removed. */
   readonly ended: Set<() => void>;
   startedAt?: number;
-  exit?: ContainerExit;
+  exit?: ContainerExit | undefined;
   removed: boolean;
+  /** Commands run in it so far. */
+  execs: number;
   cancelTimer?: () => void;
 }
 
@@ -91,7 +94,14 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
   };
 
   const add = (config: ContainerConfig, handle: ContainerHandle, home: FakeSandbox): FakeContainer => {
-    const container = { config, handle, behaviour: behaviourOf(config), ended: new Set<() => void>(), removed: false };
+    const container = {
+      config,
+      handle,
+      behaviour: behaviourOf(config),
+      ended: new Set<() => void>(),
+      removed: false,
+      execs: 0,
+    };
     home.containers.set(config.name, container);
     containers.set(handle.id, container);
     return container;
@@ -120,8 +130,10 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
     } else {
       const container = containers.get(entry.id);
       if (!container) return;
-      if (entry.type === 'started') container.startedAt = entry.at;
-      else if (entry.type === 'ended') container.exit = entry.exit;
+      if (entry.type === 'started') {
+        container.startedAt = entry.at;
+        container.exit = undefined;
+      } else if (entry.type === 'ended') container.exit = entry.exit;
       else drop(container);
     }
   };
@@ -154,6 +166,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       cgroupVersion: 'none',
       sandboxLimits: false,
       pidsLimit: false,
+      diskLimit: false,
       exec: true,
       stats: true,
       isolation: 'none',
@@ -175,6 +188,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       const there = sandboxes.get(config.id);
       if (there) return there.sandbox;
       for (const container of config.containers ?? []) failing(behaviourOf(container), 'sandbox');
+      checkVolumes(config);
       const ipv4Address = addresses.take();
       const sandbox: Sandbox = {
         id: config.id,
@@ -197,15 +211,16 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       const there = home.containers.get(config.name);
       if (there) return there.handle;
       failing(behaviourOf(config), 'create');
+      checkMounts(config, home.config, [...home.containers.keys()]);
       const handle: ContainerHandle = { sandboxId: config.sandboxId, name: config.name, id: randomUUID() };
       add(config, handle, home);
       journal.write({ type: 'container', config, handle });
       return handle;
     },
 
-    async startContainer(handle) {
+    async startContainer(handle, { again = false } = {}) {
       const container = find(handle);
-      if (container.startedAt !== undefined) return { startedAt: container.startedAt };
+      if (container.startedAt !== undefined && !(again && container.exit)) return { startedAt: container.startedAt };
       await pass(container.behaviour.startMilliseconds);
       find(handle);
       const failure = container.behaviour.failAt;
@@ -215,6 +230,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       }
       const startedAt = clock.now();
       container.startedAt = startedAt;
+      container.exit = undefined;
       journal.write({ type: 'started', id: handle.id, at: startedAt });
       schedule(container);
       return { startedAt };
@@ -267,15 +283,27 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       const container = find(handle);
       if (container.startedAt === undefined || container.exit)
         throw new DriverError('start', `Container ${handle.name} is not running.`);
+      const exitCode = execResult(container.behaviour, container.execs);
+      container.execs += 1;
+      let kill: () => void = () => {};
+      const killed = new Promise<void>((resolve) => {
+        kill = resolve;
+      });
       return {
         // What would have been run.
         output: (async function* () {
           yield { stream: 'stdout' as const, data: Buffer.from(`${command.join(' ')}\n`) };
+          if (exitCode === 'hangs') await Promise.race([killed, endOf(container)]);
         })(),
         write: async () => {},
         resize: async () => {},
         close: () => {},
-        wait: async () => ({ exitCode: 0 }),
+        kill: async () => kill(),
+        wait: async () => {
+          if (exitCode !== 'hangs') return { exitCode };
+          await Promise.race([killed, endOf(container)]);
+          return { exitCode: 137 };
+        },
       };
     },
 
@@ -295,7 +323,8 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
 
     async clean() {
       open();
-      const report = { containers: containers.size + sandboxes.size, networks: 0, cgroups: 0 };
+      const volumes = [...sandboxes.values()].reduce((sum, { config }) => sum + (config.volumes?.length ?? 0), 0);
+      const report = { containers: containers.size + sandboxes.size, networks: 0, cgroups: 0, volumes };
       for (const id of [...sandboxes.keys()]) removeSandbox(id);
       return report;
     },

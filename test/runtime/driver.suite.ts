@@ -6,26 +6,20 @@ import {
   type ContainerHandle,
   type Driver,
   DriverError,
-  type DriverErrorKind,
   type LogChunk,
   type SandboxConfig,
 } from '../../runtime/driver.ts';
+import { expectKind, type Program, type Programs, type SuiteTools } from './suite-tools.ts';
+import { describeProcesses, describeVolumes } from './volumes.suite.ts';
 
-type Program = Partial<ContainerConfig>;
+export { expectKind } from './suite-tools.ts';
 
 export interface DriverHarness {
   /** Makes what all drivers of the harness need; returns the image to run. */
   setUp(): Promise<{ readonly image: string; tearDown(): Promise<void> }>;
   /** Drivers of one owner are one installation: what one made, the next one recovers. Not opened yet. */
   create(owner: string, options?: { readonly warmPool?: number }): Promise<Driver>;
-  readonly programs: {
-    readonly exits: (code: number) => Program;
-    /** Runs until it is told to stop. */
-    readonly runs: Program;
-    readonly ignoresStop: Program;
-    readonly prints: (text: string) => Program;
-    readonly cannotStart: Program;
-  };
+  readonly programs: Programs;
   /** Runs real processes on a real kernel. */
   readonly real: boolean;
 }
@@ -133,6 +127,30 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
         const handle = await run(programs.runs);
         await driver.startContainer(handle);
         expect((await driver.inspectContainer(handle))?.status).toBe('running');
+      });
+
+      it('what has ended is started again when that is asked for', async () => {
+        const handle = await run(programs.runs);
+        const first = await driver.inspectContainer(handle);
+        await driver.startContainer(handle, { again: true });
+        expect((await driver.inspectContainer(handle))?.startedAt).toBe(first?.startedAt);
+        for (const _ of [1, 2]) {
+          await driver.stopContainer(handle, 5);
+          const exit = await driver.waitContainer(handle);
+          const { startedAt } = await driver.startContainer(handle, { again: true });
+          expect(startedAt).toBeGreaterThanOrEqual(exit.finishedAt);
+          expect(await driver.inspectContainer(handle)).toMatchObject({ handle, status: 'running', startedAt });
+        }
+        const wait = driver.waitContainer(handle);
+        await driver.stopContainer(handle, 5);
+        expect((await wait).finishedAt).toBeGreaterThanOrEqual(first?.startedAt ?? 0);
+      });
+
+      it.runIf(harness.real)('what is started again finds its files', async () => {
+        const handle = await run(shell('test -e /tmp/file && exit 5; touch /tmp/file; exit 4'));
+        expect((await driver.waitContainer(handle)).exitCode).toBe(4);
+        await driver.startContainer(handle, { again: true });
+        expect((await driver.waitContainer(handle)).exitCode).toBe(5);
       });
 
       it('many waiters hear of one end', async () => {
@@ -288,7 +306,7 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
           const report = await other.clean();
           expect(report.containers).toBeGreaterThanOrEqual(2);
           expect(await other.recover()).toEqual([]);
-          expect(await other.clean()).toEqual({ containers: 0, networks: 0, cgroups: 0 });
+          expect(await other.clean()).toEqual({ containers: 0, networks: 0, cgroups: 0, volumes: 0 });
           expect((await driver.recover()).map((each) => each.id)).toEqual([id]);
         } finally {
           await other.close();
@@ -467,6 +485,19 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
         expect(await session.wait()).toEqual({ exitCode: 7 });
       });
 
+      it('can be ended by force, with what it forked', async () => {
+        const handle = await run(programs.runs);
+        const session = await driver.exec(handle, {
+          command: ['sh', '-c', 'sleep 4321 & echo forked; wait'],
+          tty: false,
+        });
+        for await (const { data } of session.output) if (Buffer.from(data).toString().includes('forked')) break;
+        await session.kill();
+        expect(await session.wait()).toEqual({ exitCode: 137 });
+        const look = await driver.exec(handle, { command: ['ps', '-o', 'args'], tty: false });
+        expect(await text(look.output)).not.toContain('sleep 4321');
+      });
+
       it('passes standard input on, with its end', async () => {
         const handle = await run(programs.runs);
         const session = await driver.exec(handle, { command: ['wc', '-c'], tty: false });
@@ -475,6 +506,20 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
         expect((await text(session.output)).trim()).toBe('5');
       });
     });
+
+    const tools: SuiteTools = {
+      real: harness.real,
+      programs,
+      driver: () => driver,
+      another: () => harness.create(owner),
+      newSandbox,
+      containerConfig,
+      start,
+      output,
+      wrote,
+    };
+    describeVolumes(tools);
+    describeProcesses(tools);
 
     describe.runIf(harness.real)('limits', () => {
       const hog = shell('dd if=/dev/zero of=/dev/null bs=200M count=1');
@@ -540,14 +585,4 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
       expect(stats.cpuNanoseconds).toBeGreaterThan(0);
     });
   });
-}
-
-export async function expectKind(work: Promise<unknown>, kind: DriverErrorKind): Promise<DriverError> {
-  const error = await work.then(
-    (value) => new Error(`expected ${kind}, but it succeeded: ${JSON.stringify(value)}`),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof DriverError)) throw error;
-  expect(error.kind, error.message).toBe(kind);
-  return error;
 }

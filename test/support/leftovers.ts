@@ -17,7 +17,7 @@ export async function nothingLeft(instance: Instance): Promise<void> {
       'nothing to be left',
       async () => {
         // Stopped tasks are kept for those who ask; forget them now.
-        await sweep(instance.store, { stoppedTaskRetention: 0 }, Date.now() + 1000);
+        await sweep(instance.store, { stoppedTaskRetention: 0, workerLostAfter: 0 }, Date.now() + 1000);
         found = [
           ...(await instance.leftInRuntime()),
           ...(await leftInEngine(instance)),

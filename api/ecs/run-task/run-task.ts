@@ -21,6 +21,7 @@ import { choosePlatform } from './platform.ts';
 import { tagsOfNewTask } from './tags.ts';
 import { type Blueprint, newTaskSpec } from './task-spec.ts';
 import { refuseUnbuilt } from './unbuilt.ts';
+import { refuseUnmappedVolumes } from './volumes.ts';
 
 const noCapacity: Failure = {
   reason: 'Capacity is unavailable at this time. Please try again later or in a different availability zone',
@@ -61,7 +62,7 @@ function answer(tasks: readonly Task[], unplaced: number): RunTaskResponse {
 }
 
 async function place(
-  { store, clock, newUuid }: EcsDeps,
+  { store, clock, newUuid, efs }: EcsDeps,
   input: RunTaskRequest,
   { caller, count, token }: { readonly caller: Caller; readonly count: number; readonly token: Token | undefined },
 ): Promise<PlaceResult> {
@@ -69,8 +70,10 @@ async function place(
   const { cluster } = await activeCluster(store, caller, input.cluster);
   const definition = await definitionToRun(store, caller, input.taskDefinition ?? '');
   const providers = chooseProviders(input, cluster, count);
+  const judged = judgeAgainst(definition.body, input);
+  refuseUnmappedVolumes(definition.body, efs);
   const blueprint: Blueprint = {
-    ...judgeAgainst(definition.body, input),
+    ...judged,
     scope: caller,
     clusterName: cluster.name,
     definition,

@@ -6,23 +6,16 @@ import { unsupportedFeature } from '../errors.ts';
 type Rule<Subject> = readonly [feature: string, used: (subject: Subject) => unknown];
 
 const taskRules: readonly Rule<TaskDefinitionBody>[] = [
-  ['pidMode', ({ pidMode }) => pidMode],
-  ['volumes', ({ volumes }) => volumes?.length],
+  ['volumes.s3filesVolumeConfiguration', ({ volumes }) => volumes?.some((volume) => volume.s3filesVolumeConfiguration)],
   ['proxyConfiguration', ({ proxyConfiguration }) => proxyConfiguration],
   ['enableFaultInjection', ({ enableFaultInjection }) => enableFaultInjection],
 ];
 
 const containerRules: readonly Rule<ContainerDefinition>[] = [
-  ['dependsOn', ({ dependsOn }) => dependsOn?.length],
-  ['healthCheck', ({ healthCheck }) => healthCheck],
   ['secrets', ({ secrets }) => secrets?.length],
   ['environmentFiles', ({ environmentFiles }) => environmentFiles?.length],
   ['repositoryCredentials', ({ repositoryCredentials }) => repositoryCredentials?.credentialsParameter],
-  ['volumesFrom', ({ volumesFrom }) => volumesFrom?.length],
-  ['mountPoints', ({ mountPoints }) => mountPoints?.length],
-  ['restartPolicy', ({ restartPolicy }) => restartPolicy?.enabled],
   ['firelensConfiguration', ({ firelensConfiguration }) => firelensConfiguration],
-  ['linuxParameters.tmpfs', ({ linuxParameters }) => linuxParameters?.tmpfs?.length],
   ['linuxParameters.sharedMemorySize', ({ linuxParameters }) => linuxParameters?.sharedMemorySize],
   ['linuxParameters.devices', ({ linuxParameters }) => linuxParameters?.devices?.length],
   ['credentialSpecs', ({ credentialSpecs }) => credentialSpecs?.length],

@@ -17,7 +17,7 @@
 -- ARGV[14] longest that the event stream may grow (about)
 -- Returns the new revision | 'conflict' | 'missing' | 'fenced'
 local prefix, key, side = ARGV[1], ARGV[2], ARGV[4]
-local task = redis.call('HMGET', KEYS[1], 'revision', 'worker', 'cluster', 'indexes', 'cpu', 'memory', 'definition')
+local task = redis.call('HMGET', KEYS[1], 'revision', 'worker', 'cluster', 'indexes', 'cpu', 'memory', 'definition', 'disk')
 if not task[1] then return 'missing' end
 local worker = prefix .. ':worker:' .. task[2]
 if ARGV[12] ~= '' and redis.call('HGET', worker, 'instance') ~= ARGV[12] then return 'fenced' end
@@ -41,6 +41,7 @@ end
 if ARGV[13] ~= '' then
   redis.call('HINCRBY', worker, 'cpuUsed', -task[5])
   redis.call('HINCRBY', worker, 'memoryUsed', -task[6])
+  redis.call('HINCRBY', worker, 'diskUsed', -(task[8] or 0))
   redis.call('HINCRBY', worker, 'slotsUsed', -1)
   redis.call('ZREM', prefix .. ':worker-tasks:' .. task[2], key)
   redis.call('HINCRBY', cluster, 'live', -1)

@@ -10,7 +10,7 @@
 -- ARGV[4] life of the token in milliseconds
 -- ARGV[5] longest that the event stream may grow (about)
 -- then for each task:
---   id, task key, spec, wanted, observed, cpu units, MiB, cluster key, definition key,
+--   id, task key, spec, wanted, observed, cpu units, MiB, GiB of storage, cluster key, definition key,
 --   number of candidates, worker names..., number of indexes, index names...
 -- Returns {'token', request digest, ids} | {'cluster-inactive'} | {'placed', worker name or '' for each task}
 local prefix, request, digest, tokenLife, longest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -28,9 +28,10 @@ local placed = {}
 local at = 6
 while at <= #ARGV do
   local id, key, spec, wanted, observed = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  local cpu, memory, cluster, definition = tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]), ARGV[at + 7], ARGV[at + 8]
-  local candidates = tonumber(ARGV[at + 9])
-  local firstCandidate = at + 10
+  local cpu, memory, disk = tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7])
+  local cluster, definition = ARGV[at + 8], ARGV[at + 9]
+  local candidates = tonumber(ARGV[at + 10])
+  local firstCandidate = at + 11
   local indexes = tonumber(ARGV[firstCandidate + candidates])
   local firstIndex = firstCandidate + candidates + 1
   at = firstIndex + indexes
@@ -40,12 +41,17 @@ while at <= #ARGV do
   if chosen == '' then
     for c = firstCandidate, firstCandidate + candidates - 1 do
       local worker = prefix .. ':worker:' .. ARGV[c]
-      local has = redis.call('HMGET', worker, 'leaseUntil', 'cpu', 'cpuUsed', 'memory', 'memoryUsed', 'slots', 'slotsUsed')
+      local has = redis.call('HMGET', worker, 'leaseUntil', 'cpu', 'cpuUsed', 'memory', 'memoryUsed', 'slots', 'slotsUsed',
+        'disk', 'diskUsed')
+      -- A worker without a number does not count storage.
+      local offered = tonumber(has[8] or '')
       if has[1] and tonumber(has[1]) > now
-        and has[2] - has[3] >= cpu and has[4] - has[5] >= memory and has[6] - has[7] >= 1 then
+        and has[2] - has[3] >= cpu and has[4] - has[5] >= memory and has[6] - has[7] >= 1
+        and (not offered or offered - (has[9] or 0) >= disk) then
         chosen = ARGV[c]
         redis.call('HINCRBY', worker, 'cpuUsed', cpu)
         redis.call('HINCRBY', worker, 'memoryUsed', memory)
+        redis.call('HINCRBY', worker, 'diskUsed', disk)
         redis.call('HINCRBY', worker, 'slotsUsed', 1)
         local sequence = redis.call('HINCRBY', worker, 'sequence', 1)
         redis.call('ZADD', prefix .. ':worker-tasks:' .. chosen, sequence, key)
@@ -59,7 +65,7 @@ while at <= #ARGV do
         redis.call('ZADD', prefix .. ':tasks:RUNNING:' .. ARGV[i], 0, id)
       end
       redis.call('HSET', task, 'spec', spec, 'wanted', wanted, 'observed', observed, 'version', 1, 'revision', 1,
-        'worker', chosen, 'cpu', cpu, 'memory', memory, 'cluster', cluster, 'definition', definition,
+        'worker', chosen, 'cpu', cpu, 'memory', memory, 'disk', disk, 'cluster', cluster, 'definition', definition,
         'indexes', table.concat(names, '\n'))
       redis.call('HINCRBY', KEYS[1], 'pending', 1)
       redis.call('HINCRBY', KEYS[1], 'live', 1)

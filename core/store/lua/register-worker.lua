@@ -8,7 +8,7 @@
 -- ARGV[3] instance that is known to be dead ('' = none)
 -- ARGV[4] length of the lease, milliseconds
 -- ARGV[5] registration JSON
--- ARGV[6] cpu units, ARGV[7] MiB, ARGV[8] slots
+-- ARGV[6] cpu units, ARGV[7] MiB, ARGV[8] slots, ARGV[9] GiB of storage ('' = not counted)
 -- Returns {1} | {0, registration JSON of the live holder}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -17,7 +17,7 @@ if holder[1] and holder[1] ~= ARGV[2] and holder[1] ~= ARGV[3] and tonumber(hold
   return {0, holder[3]}
 end
 redis.call('HSET', KEYS[1], 'json', ARGV[5], 'instance', ARGV[2], 'leaseUntil', now + ARGV[4],
-  'cpu', ARGV[6], 'memory', ARGV[7], 'slots', ARGV[8])
-for _, counter in ipairs({'cpuUsed', 'memoryUsed', 'slotsUsed', 'sequence'}) do redis.call('HINCRBY', KEYS[1], counter, 0) end
+  'cpu', ARGV[6], 'memory', ARGV[7], 'slots', ARGV[8], 'disk', ARGV[9])
+for _, counter in ipairs({'cpuUsed', 'memoryUsed', 'diskUsed', 'slotsUsed', 'sequence'}) do redis.call('HINCRBY', KEYS[1], counter, 0) end
 redis.call('SADD', KEYS[2], ARGV[1])
 return {1}
