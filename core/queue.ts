@@ -89,6 +89,9 @@ export function consumeTaskJobs(
       prefix: queuePrefix(options.prefix),
       concurrency: options.concurrency,
       drainDelay: 60,
+      // A job that was handed out while Redis died, unheard, is handed out again; twice does no harm.
+      lockDuration: 10_000,
+      stalledInterval: 10_000,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 100 },
     },

@@ -25,7 +25,8 @@ export async function nothingLeft(instance: Instance): Promise<void> {
         ];
         return found.length === 0 ? true : undefined;
       },
-      15_000,
+      // A job that Redis gave away as it died comes back when its lock has run out.
+      45_000,
     );
   } catch (error) {
     throw new Error(`left behind: ${found.join(', ')}`, { cause: error });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ECSClient, type ECSClientConfig } from '@aws-sdk/client-ecs';
 import type { Redis } from 'ioredis';
+import { vi } from 'vitest';
 import { loadOrCreateCredentials } from '../../api/credentials.ts';
 import { connectRedis } from '../../core/redis.ts';
 import { createStore } from '../../core/store/index.ts';
@@ -17,6 +18,9 @@ import { createFakeDriver } from '../../runtime/fake/driver.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../scripts/embedded-redis.ts';
 import { installationId } from '../../scripts/instance.ts';
 import { compiled } from './compiled.ts';
+
+// Each start of a process costs seconds on a busy machine; what never comes is told long before by `eventually`.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
 export interface RoleProcess {
   readonly pid: number;

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await instance?.close());
 
-test(`the API is killed right before and after it answers RunTask (seed ${seed})`, { timeout: 90_000 }, async () => {
+test(`the API is killed right before and after it answers RunTask (seed ${seed})`, async () => {
   const chance = chanceOf(seed);
   const ecs = instance.client();
   const answered: string[] = [];

@@ -24,7 +24,7 @@ describe.skipIf(missing !== '')(`a full disk ${missing}`, () => {
     for (const step of undo.splice(0).reverse()) await step();
   });
 
-  test('under the data directory of `longshore start`', { timeout: 90_000 }, async () => {
+  test('under the data directory of `longshore start`', async () => {
     const dataDir = smallDisk();
     const port = await freePort();
     const key = await loadOrCreateCredentials(dataDir, '000000000000');

@@ -77,7 +77,7 @@ describe.skipIf(missing !== '')(`an engine that ends under running tasks ${missi
     await nothingLeft(instance);
   });
 
-  test('restarted, ending its containers: tasks are told as stopped, new ones run', { timeout: 120_000 }, async () => {
+  test('restarted, ending its containers: tasks are told as stopped, new ones run', async () => {
     engine = await startEngine([]);
     vi.stubEnv('DOCKER_HOST', engine.host);
     instance = await createEngineInstance({ settings: { LONGSHORE_WARM_POOL: '1' } });

@@ -53,7 +53,7 @@ test('a hundred RunTasks at once for the last place: one gets it, the others are
   await nothingLeft(instance);
 });
 
-test('launches and stops through two APIs at once never use more than there is', { timeout: 60_000 }, async () => {
+test('launches and stops through two APIs at once never use more than there is', async () => {
   let most = 0;
   let watching = true;
   const watch = (async () => {

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await instance?.close());
 
-test(`fifty launches with Redis killed twice among them (seed ${seed})`, { timeout: 90_000 }, async () => {
+test(`fifty launches with Redis killed twice among them (seed ${seed})`, async () => {
   const chance = chanceOf(seed);
   const ecs = instance.client({ maxAttempts: 1 });
   const calls = Array.from({ length: 50 }, async (_, index) => {
@@ -92,7 +92,7 @@ test('calls are answered with an error while Redis is away, and work when it is 
   await nothingLeft(instance);
 });
 
-test('API and worker can be ended while Redis is away, and come back with it', { timeout: 60_000 }, async () => {
+test('API and worker can be ended while Redis is away, and come back with it', async () => {
   const ecs = instance.client();
   const [arn = ''] = await run(ecs, 'runs');
   await until(ecs, [arn], 'RUNNING');

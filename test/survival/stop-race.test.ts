@@ -18,7 +18,7 @@ describe('simulated', () => {
   });
   afterAll(async () => await instance?.close());
 
-  test(`a hundred tasks, each stopped at a moment of its own (seed ${seed})`, { timeout: 60_000 }, async () => {
+  test(`a hundred tasks, each stopped at a moment of its own (seed ${seed})`, async () => {
     const chance = chanceOf(seed);
     const ecs = instance.client();
     const environment = { FAKE_PULL_MS: 100, FAKE_START_MS: 100 };
@@ -66,7 +66,7 @@ describe.skipIf(missing !== undefined)(`on Docker ${missing ?? ''}`, () => {
   });
   afterAll(async () => await instance?.close());
 
-  test(`sixteen tasks, each stopped at a moment of its own (seed ${seed})`, { timeout: 90_000 }, async () => {
+  test(`sixteen tasks, each stopped at a moment of its own (seed ${seed})`, async () => {
     const chance = chanceOf(seed);
     const ecs = instance.client();
     const { image } = instance;

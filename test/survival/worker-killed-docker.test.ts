@@ -17,7 +17,7 @@ describe.skipIf(missing !== undefined)(`a killed worker on Docker ${missing ?? '
   });
   afterAll(async () => await instance?.close());
 
-  test(`six kills in the middle of launches and stops (seed ${seed})`, { timeout: 150_000 }, async () => {
+  test(`six kills in the middle of launches and stops (seed ${seed})`, async () => {
     const chance = chanceOf(seed);
     const ecs = instance.client();
     const { image } = instance;
@@ -75,7 +75,7 @@ describe.skipIf(missing !== undefined)(`a killed worker on Docker ${missing ?? '
     await worker.stop();
   });
 
-  test('an exit while no worker was there is told with its own code and time', { timeout: 60_000 }, async () => {
+  test('an exit while no worker was there is told with its own code and time', async () => {
     const ecs = instance.client();
     const { image } = instance;
     await register(ecs, 'short', [
@@ -104,7 +104,7 @@ describe.skipIf(missing !== undefined)(`a killed worker on Docker ${missing ?? '
     await next.stop();
   });
 
-  test('SIGTERM leaves containers running for the next start, --stop-tasks does not', { timeout: 60_000 }, async () => {
+  test('SIGTERM leaves containers running for the next start, --stop-tasks does not', async () => {
     const ecs = instance.client();
     const { image } = instance;
     const command = ['sh', '-c', 'trap "exit 9" TERM; sleep 1000 & wait'];

@@ -14,7 +14,7 @@ afterAll(async () => await instance?.close());
 
 const rounds = 20;
 
-test(`twenty kills in the middle of launches and stops (seed ${seed})`, { timeout: 120_000 }, async () => {
+test(`twenty kills in the middle of launches and stops (seed ${seed})`, async () => {
   const chance = chanceOf(seed);
   const ecs = instance.client();
   await createDefaultCluster(ecs);
