@@ -17,6 +17,7 @@ import { createDriver, occupiedRanges } from './driver.ts';
 import { leaseNetworkRange } from './network-range.ts';
 import { ownProcess } from './process-identity.ts';
 import { registerWorker } from './registration.ts';
+import { createFetchResources, resourceSources } from './resources.ts';
 import { createTaskRunners } from './task-runners.ts';
 
 /** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
@@ -88,6 +89,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       after: systemAfter,
       log,
       pullPolicy: settings.pullPolicy,
+      resources: createFetchResources(resourceSources(redis, settings, systemClock)),
       efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
       starts: pLimit(settings.launchConcurrency),
