@@ -5,13 +5,21 @@ import { systemClock } from '../core/clock.ts';
 import { readEfsFileSystems } from '../core/efs.ts';
 import { createWaker, scheduleSweeps } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
+import { loadOrCreateSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
+import { createVault } from '../core/secrets/vault.ts';
 import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
+import { createParameterStore } from '../core/store/parameter-store.ts';
+import { createSecretStore } from '../core/store/secret-store.ts';
 import { sweep, sweepInterval } from '../core/sweep.ts';
 import { createCredentialSource, loadOrCreateCredentials } from './credentials.ts';
 import { ecsHandlers } from './ecs/index.ts';
 import { ecsService } from './protocol/ecs.ts';
+import { secretsManagerService } from './protocol/secrets-manager.ts';
+import { ssmService } from './protocol/ssm.ts';
+import { secretsManagerHandlers } from './secrets-manager/index.ts';
 import { createApiServer } from './server.ts';
+import { ssmHandlers } from './ssm/index.ts';
 
 /** Reconnections that a request waits for: about three seconds, then it answers ServerException. */
 const redisPatience = 10;
@@ -31,6 +39,7 @@ export interface RunningApi {
 /** @throws Error with code EADDRINUSE when the port is taken */
 export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise<RunningApi> {
   await loadOrCreateCredentials(settings.dataDir, settings.accountId);
+  const secretsKey = await loadOrCreateSecretsKey(secretsKeyPath(settings));
   const redis = connectRedis(redisUrl, { patience: redisPatience, name: 'longshore-api', batch: true });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis is away'));
   // BullMQ's connections wait for Redis however long it takes.
@@ -39,6 +48,9 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const failed = (error: Error) => log.warn({ err: error }, 'a queue failed');
   const waker = createWaker(queues, settings.redisPrefix, failed);
   const store = createStore(redis, { prefix: settings.redisPrefix, wake: waker.wake });
+  const sealed = { prefix: settings.redisPrefix, vault: createVault(async () => secretsKey) };
+  const parameters = createParameterStore(redis, sealed);
+  const secrets = createSecretStore(redis, sealed);
   const server = createApiServer({
     services: [
       ecsService(
@@ -49,6 +61,8 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
           efs: () => readEfsFileSystems(settings.efs),
         }),
       ),
+      ssmService(ssmHandlers({ parameters, clock: systemClock })),
+      secretsManagerService(secretsManagerHandlers({ secrets, clock: systemClock, newUuid: randomUUID })),
     ],
     credentials: createCredentialSource(settings.dataDir),
     settings,
@@ -64,7 +78,10 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     const sweeps = await scheduleSweeps(
       queues,
       { prefix: settings.redisPrefix, everySeconds: sweepInterval(settings) },
-      async () => await sweep(store, settings, systemClock()),
+      async () => {
+        await sweep(store, settings, systemClock());
+        await secrets.purge(systemClock(), 200);
+      },
       failed,
     );
     const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;

@@ -36,6 +36,14 @@ export interface Settings {
   readonly diskOvercommit: number;
   /** Where EFS file systems really are: JSON, or the path of a file with it; see core/efs.ts. */
   readonly efs: string | undefined;
+  /** File with the key that secrets are encrypted with; absent: secrets.key in the data directory. */
+  readonly secretsKey: string | undefined;
+  /** Where workers have parameters from; absent: Longshore's own Parameter Store. */
+  readonly ssmEndpoint: string | undefined;
+  /** Where workers have secrets from; absent: Longshore's own Secrets Manager. */
+  readonly secretsManagerEndpoint: string | undefined;
+  /** Where workers have environment files from; absent: Amazon S3. */
+  readonly s3Endpoint: string | undefined;
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -176,6 +184,38 @@ export const settingTable: readonly SettingRow[] = [
     efsMapping(),
   ),
   row(
+    'secretsKey',
+    '--secrets-key',
+    'LONGSHORE_SECRETS_KEY',
+    'secrets.key in the data directory',
+    'file with the key that secrets are encrypted with; the same for all processes of one Redis',
+    (value) => (value === undefined ? undefined : resolve(value)),
+  ),
+  row(
+    'ssmEndpoint',
+    '--ssm-endpoint',
+    'LONGSHORE_SSM_ENDPOINT',
+    'its own',
+    'Parameter Store that tasks have their secrets from',
+    address(),
+  ),
+  row(
+    'secretsManagerEndpoint',
+    '--secrets-manager-endpoint',
+    'LONGSHORE_SECRETS_MANAGER_ENDPOINT',
+    'its own',
+    'Secrets Manager that tasks have their secrets from',
+    address(),
+  ),
+  row(
+    's3Endpoint',
+    '--s3-endpoint',
+    'LONGSHORE_S3_ENDPOINT',
+    'Amazon S3',
+    'S3 that tasks have their environment files from',
+    address(),
+  ),
+  row(
     'warmPool',
     '--warm-pool',
     'LONGSHORE_WARM_POOL',
@@ -298,6 +338,14 @@ function text(otherwise: string): Read {
 
 function optional(): Read {
   return (value) => value;
+}
+
+function address(): Read {
+  return (value) => {
+    if (value === undefined) return undefined;
+    if (!/^https?:\/\/[^/]/.test(value) || !URL.canParse(value)) throw new Error('an http or https address');
+    return value;
+  };
 }
 
 function whole(otherwise: number, least: number, most = Number.MAX_SAFE_INTEGER): Read {

@@ -1,7 +1,9 @@
 /**
  * Writes api/protocol/constraints/<service>.ts: enums, bounds, patterns and integer kinds of one service's requests.
  *
- *   node scripts/generate-constraints.ts ecs <path of botocore's service-2.json or service-2.json.gz>
+ *   node scripts/generate-constraints.ts ecs <path of botocore's service-2.json or service-2.json.gz> [<operation> …]
+ *
+ * With operations named, the table is about these only: enough for a large service of which few are built.
  *
  * Run it in the repository's folder, with a Node that strips types (22.18 or newer).
  *
@@ -71,6 +73,7 @@ function buildTable(
   model: Model,
   declared: Declarations,
   enums: ReadonlyMap<string, readonly string[]>,
+  operations: readonly string[],
 ): ConstraintTable {
   const shapes: Record<string, Constraint> = {};
   const members: Record<string, Record<string, string>> = {};
@@ -110,7 +113,7 @@ function buildTable(
     return `${name}List`;
   }
 
-  for (const name of reachable(model, declared)) {
+  for (const name of reachable(model, declared, operations)) {
     const modelled = model.shapes[name]?.members ?? {};
     const found: Record<string, string> = {};
     for (const member of new Set([...Object.keys(modelled), ...(declared.get(name)?.keys() ?? [])])) {
@@ -123,8 +126,9 @@ function buildTable(
   return { shapes: sorted(shapes), members: sorted(members) };
 }
 
-/** Structures that a request can hold. */
-function reachable(model: Model, declared: Declarations): ReadonlySet<string> {
+/** Structures that a request can hold; without `operations`, any request. */
+function reachable(model: Model, declared: Declarations, operations: readonly string[]): ReadonlySet<string> {
+  const asked = (name: string) => operations.length === 0 || operations.includes(name);
   const found = new Set<string>();
   const visit = (name: string | undefined): void => {
     if (name === undefined || found.has(name)) return;
@@ -137,8 +141,8 @@ function reachable(model: Model, declared: Declarations): ReadonlySet<string> {
     visit(shape?.value?.shape);
     for (const type of declaration?.values() ?? []) for (const [word] of type.matchAll(/\w+/g)) visit(word);
   };
-  for (const { input } of Object.values(model.operations)) visit(input?.shape);
-  for (const name of declared.keys()) if (name.endsWith('Request')) visit(name);
+  for (const [name, { input }] of Object.entries(model.operations)) if (asked(name)) visit(input?.shape);
+  for (const name of declared.keys()) if (name.endsWith('Request') && asked(name.slice(0, -7))) visit(name);
   return found;
 }
 
@@ -146,9 +150,9 @@ function sorted<Value>(record: Readonly<Record<string, Value>>): Record<string, 
   return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-const [service, modelPath] = process.argv.slice(2);
+const [service, modelPath, ...operations] = process.argv.slice(2);
 if (!service || !modelPath) {
-  console.error('usage: node scripts/generate-constraints.ts <service> <path of service-2.json[.gz]>');
+  console.error('usage: node scripts/generate-constraints.ts <service> <path of service-2.json[.gz]> [<operation> …]');
   process.exit(2);
 }
 const packageName = `@aws-sdk/client-${service}`;
@@ -158,6 +162,7 @@ const table = buildTable(
   parseModel(await readFile(modelPath)),
   await readDeclarations(packageRoot),
   sdkEnums(await import(packageName)),
+  operations,
 );
 const output = join('api', 'protocol', 'constraints', `${service}.ts`);
 await writeFile(

@@ -4,7 +4,7 @@ import { DriverError } from '../runtime/driver.ts';
 export type Step = 'sandbox' | 'pull' | 'create' | 'start';
 
 /** ECS cuts reasons at 1024 characters. */
-const longestReason = 1024;
+export const longestReason = 1024;
 
 /** `ErrorName: text` for containers[].reason and stoppedReason. */
 export function failureReason(

@@ -12,9 +12,11 @@ import {
 } from '../runtime/driver.ts';
 import { containerConfig, plannedContainer, sandboxConfig } from './container-config.ts';
 import { dependenciesOf, passGate } from './dependencies.ts';
-import { failureReason, type Step } from './failure.ts';
+import { failureReason, longestReason, type Step } from './failure.ts';
 import { ClosingError, persistently } from './persistence.ts';
 import { withContainer } from './recorder.ts';
+import { ResourceError } from './resource-error.ts';
+import { fetchNothing, type TaskResources } from './resources.ts';
 import type { RunningTask } from './task-runner.ts';
 import { volumeConfigs } from './volumes.ts';
 
@@ -40,9 +42,10 @@ export async function launch(task: RunningTask): Promise<void> {
     if (task.recovered) await takeBack(task, task.recovered);
     if (task.stopping.aborted || task.recorder.task.observed.startedAt !== undefined) return;
     await attachNetwork(task);
+    const resources = await fetchResources(task);
     // Nothing of the launch may go on when the task is shut down: all containers are waited for.
     const outcomes = await Promise.allSettled(
-      task.containers.map(async (definition) => await startContainer(task, definition)),
+      task.containers.map(async (definition) => await startContainer(task, definition, resources)),
     );
     const broken = outcomes.find((outcome) => outcome.status === 'rejected');
     if (broken) throw broken.reason;
@@ -117,22 +120,46 @@ async function attachNetwork(task: RunningTask): Promise<void> {
   }));
 }
 
+/** Everything before the first container, as on Fargate; containers that run already need nothing more. */
+async function fetchResources(task: RunningTask): Promise<TaskResources> {
+  const { resources = fetchNothing, closing, clock } = task.context;
+  const signal = AbortSignal.any([closing, task.stopping]);
+  const deadline = clock() + enginePatience;
+  const containers = task.containers.filter(({ name = '' }) => !task.started.has(name));
+  try {
+    return await persistently(
+      async () => await resources(task.recorder.task.spec, containers, signal),
+      signal,
+      (error) => error instanceof ResourceError || clock() > deadline,
+      (error) => task.log.warn({ err: error }, 'secrets could not be read; trying again'),
+    );
+  } catch (error) {
+    if (signal.aborted) throw new DriverError('cancelled', 'The task is to stop.');
+    // Without a cause: what went wrong underneath could quote a secret.
+    throw error instanceof ResourceError ? new LaunchError(error.message.slice(0, longestReason)) : error;
+  }
+}
+
 /** Essential containers that cannot start stop the task; others fail alone. */
-async function startContainer(task: RunningTask, definition: ContainerDefinition): Promise<'done' | 'not started'> {
+async function startContainer(
+  task: RunningTask,
+  definition: ContainerDefinition,
+  resources: TaskResources,
+): Promise<'done' | 'not started'> {
   const { driver, clock, starts } = task.context;
   const name = definition.name ?? '';
   // One that had ended before this process came is not run again.
   if (task.started.has(name) || task.recorder.task.observed.containers[name]?.finishedAt !== undefined) return 'done';
   let facts: ObservedContainer = {};
   try {
-    const image = await pull(task, definition);
+    const image = await pull(task, definition, resources);
     const pullStoppedAt = clock();
     facts = { imageDigest: image.digest, createdAt: pullStoppedAt };
     if (dependenciesOf(definition).length > 0) {
       await waitForOthers(task, definition, facts.imageDigest, pullStoppedAt);
       facts = { ...facts, createdAt: clock() };
     }
-    const config = containerConfig(task.recorder.task, definition, image, {
+    const config = containerConfig(task.recorder.task, resources.complete(definition), image, {
       mostOpenFiles: task.context.mostOpenFiles,
       sharedProcesses: task.shared.pidMode === 'task',
     });
@@ -214,10 +241,11 @@ function recordLater(task: RunningTask, change: (observed: Observed, newest: Tas
   task.recorder.record(change).catch((error: unknown) => task.log.debug({ err: error }, 'a record failed'));
 }
 
-async function pull(task: RunningTask, definition: ContainerDefinition): Promise<ImageInfo> {
+async function pull(task: RunningTask, definition: ContainerDefinition, resources: TaskResources): Promise<ImageInfo> {
   const { driver, pullPolicy } = task.context;
   const container = plannedContainer(task.recorder.task, definition);
   const { image } = container;
+  const credentials = resources.registryCredentials(definition);
   const architecture = task.recorder.task.spec.cpuArchitecture === 'ARM64' ? ('arm64' as const) : ('amd64' as const);
   for (let retries = 0; ; retries += 1) {
     try {
@@ -228,6 +256,7 @@ async function pull(task: RunningTask, definition: ContainerDefinition): Promise
             policy: pullPolicy,
             platform: { os: 'linux', architecture },
             container,
+            ...(credentials && { credentials }),
             signal: task.stopping,
           }),
         task.halted,

@@ -16,6 +16,7 @@ import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
 import { openDriver } from './open-driver.ts';
 import { registerWorker } from './registration.ts';
+import { createFetchResources, resourceSources } from './resources.ts';
 import { createTaskRunners } from './task-runners.ts';
 
 /** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
@@ -90,6 +91,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       after: systemAfter,
       log,
       pullPolicy: settings.pullPolicy,
+      resources: createFetchResources(resourceSources(redis, settings, systemClock)),
       efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
       starts: pLimit(settings.launchConcurrency),

@@ -23,6 +23,7 @@ import { type WatchedContainer, watchContainer } from './container-watch.ts';
 import { launch } from './launch.ts';
 import { ClosingError } from './persistence.ts';
 import { createRecorder, type Recorder, withContainer } from './recorder.ts';
+import type { FetchResources } from './resources.ts';
 import { shutDown } from './shut-down.ts';
 
 export interface RunnerContext {
@@ -35,6 +36,8 @@ export interface RunnerContext {
   readonly pullPolicy: PullPolicy;
   /** Where EFS file systems really are, read anew each time; absent: nowhere. */
   readonly efs?: () => EfsFileSystems;
+  /** Fetches secrets and environment files; absent: there are none to be had. */
+  readonly resources?: FetchResources;
   /** Highest `nofile` limit that this host gives. */
   readonly mostOpenFiles?: number;
   /** Bounds sandboxes and containers that are being started at once. */

@@ -85,9 +85,10 @@ export function defineService<Sdk extends object>(definition: ServiceDefinition<
     errorStatus: (error) => errors.get(error)?.status,
     encodeErrorJson: (error, thrown) => {
       const schema = errors.get(error)?.schema;
-      return schema === undefined
-        ? undefined
-        : encodeJson(schema, { ...thrown, message: thrown.message, Message: thrown.message });
+      if (schema === undefined) return undefined;
+      const json = encodeJson(schema, { ...thrown, message: thrown.message, Message: thrown.message });
+      // Some exceptions are modelled without any member; their message is told all the same.
+      return json.length > '{}'.length ? json : undefined;
     },
   };
 }

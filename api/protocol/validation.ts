@@ -93,13 +93,21 @@ export function demandsOf(constraint: Constraint): readonly Demand[] {
       holds: (value) => measure(value) >= min,
     });
   if (pattern !== undefined) {
-    const expression = new RegExp(`^(?:${pattern})$`, 'u');
+    const expression = wholeText(pattern);
     demands.push({
       text: `Member must satisfy regular expression pattern: ${pattern}`,
       holds: (value) => typeof value === 'string' && expression.test(value),
     });
   }
   return demands;
+}
+
+/** The models' patterns are Java's, which may escape what needs no escape; JavaScript's Unicode mode refuses that. */
+function wholeText(pattern: string): RegExp {
+  const plain = pattern.replace(/\\(.)/gsu, (whole, character) =>
+    /[!=@:;,#%&<>~"'` ]/.test(character) ? character : whole,
+  );
+  return new RegExp(`^(?:${plain})$`, 'u');
 }
 
 function boundWord(constraint: Constraint): string {

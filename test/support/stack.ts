@@ -13,10 +13,18 @@ import {
 } from '../../api/credentials.ts';
 import { ecsHandlers } from '../../api/ecs/index.ts';
 import { ecsService } from '../../api/protocol/ecs.ts';
+import { secretsManagerService } from '../../api/protocol/secrets-manager.ts';
+import { ssmService } from '../../api/protocol/ssm.ts';
+import { secretsManagerHandlers } from '../../api/secrets-manager/index.ts';
 import { createApiServer } from '../../api/server.ts';
+import { ssmHandlers } from '../../api/ssm/index.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { connectRedis } from '../../core/redis.ts';
+import { loadOrCreateSecretsKey } from '../../core/secrets/key.ts';
+import { createVault } from '../../core/secrets/vault.ts';
 import { createStore, type StoreOptions } from '../../core/store/index.ts';
+import { createParameterStore } from '../../core/store/parameter-store.ts';
+import { createSecretStore, type SecretStore } from '../../core/store/secret-store.ts';
 import type { Store } from '../../core/store/store.ts';
 import { startEmbeddedRedis } from '../../scripts/embedded-redis.ts';
 
@@ -35,6 +43,11 @@ export interface ApiStack {
   /** Prefix of every key in the stack's Redis. */
   readonly prefix: string;
   readonly redisUrl: string;
+  /** Data directory of the API and of Redis. */
+  readonly directory: string;
+  readonly secrets: SecretStore;
+  /** An account's key pair. Default: 000000000000's. */
+  key(accountId?: string): Promise<Credential>;
   /** Closed together with the stack. */
   client(options?: ClientOptions): Promise<ECSClient>;
   close(): Promise<void>;
@@ -74,8 +87,15 @@ async function start(
   onClose(() => connection.quit());
   const store = createStore(connection, { prefix, ...(wake && { wake }) });
   await loadOrCreateCredentials(directory, '000000000000');
+  const secretsKey = await loadOrCreateSecretsKey(join(directory, 'secrets.key'));
+  const sealed = { prefix, vault: createVault(async () => secretsKey) };
+  const secrets = createSecretStore(connection, sealed);
   const server = createApiServer({
-    services: [ecsService(ecsHandlers({ store, clock, newUuid }))],
+    services: [
+      ssmService(ssmHandlers({ parameters: createParameterStore(connection, sealed), clock })),
+      secretsManagerService(secretsManagerHandlers({ secrets, clock, newUuid })),
+      ecsService(ecsHandlers({ store, clock, newUuid })),
+    ],
     credentials: createCredentialSource(directory, { patience: 0 }),
     settings: { host: '127.0.0.1', port: 0, clockSkew: 300 },
     clock: systemClock,
@@ -90,6 +110,9 @@ async function start(
     store,
     prefix,
     redisUrl: redis.url,
+    directory,
+    secrets,
+    key: async (accountId = '000000000000') => await loadOrCreateCredentials(directory, accountId),
     async client({ accountId = '000000000000', region = 'us-east-1', principal, ...rest } = {}) {
       const key =
         principal === undefined

@@ -12,14 +12,10 @@ const taskRules: readonly Rule<TaskDefinitionBody>[] = [
 ];
 
 const containerRules: readonly Rule<ContainerDefinition>[] = [
-  ['secrets', ({ secrets }) => secrets?.length],
-  ['environmentFiles', ({ environmentFiles }) => environmentFiles?.length],
-  ['repositoryCredentials', ({ repositoryCredentials }) => repositoryCredentials?.credentialsParameter],
   ['firelensConfiguration', ({ firelensConfiguration }) => firelensConfiguration],
   ['linuxParameters.sharedMemorySize', ({ linuxParameters }) => linuxParameters?.sharedMemorySize],
   ['linuxParameters.devices', ({ linuxParameters }) => linuxParameters?.devices?.length],
   ['credentialSpecs', ({ credentialSpecs }) => credentialSpecs?.length],
-  ['logConfiguration.secretOptions', ({ logConfiguration }) => logConfiguration?.secretOptions?.length],
   // awslogs: the engine keeps the output; CloudWatch Logs' API will read it from there.
   [
     'log drivers other than awslogs',
