@@ -122,8 +122,8 @@ async function attachNetwork(task: RunningTask): Promise<void> {
 
 /** Everything before the first container, as on Fargate; containers that run already need nothing more. */
 async function fetchResources(task: RunningTask): Promise<TaskResources> {
-  const { resources = fetchNothing, closing, clock } = task.context;
-  const signal = AbortSignal.any([closing, task.stopping]);
+  const { resources = fetchNothing, clock } = task.context;
+  const signal = task.halted;
   const deadline = clock() + enginePatience;
   const containers = task.containers.filter(({ name = '' }) => !task.started.has(name));
   try {

@@ -136,7 +136,8 @@ export async function startSecretStack({ driver: given, settings }: SecretStackO
     logged,
     run: async (containers, overrides) => await run(ecs, containers, overrides),
     close: async () => {
-      await runners?.stopAll({ code: 'UserInitiated', reason: 'the test is over' });
+      const held = await api.store.workers.tasks(registration.name);
+      await runners?.stopAll(held, { code: 'UserInitiated', reason: 'the test is over' });
       closing.abort();
       await driver.close();
       ssm.destroy();
