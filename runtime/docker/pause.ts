@@ -164,6 +164,18 @@ export function sandboxOf(context: Context, id: string, pause: Pause): Sandbox {
   };
 }
 
+/**
+ * What the engine hides by default, and all of /sys: containers that share the pause program's process namespace could
+ * look through its root into the /sys of the network that it was started in.
+ */
+const MASKED = [
+  ...['asound', 'acpi', 'kcore', 'keys', 'latency_stats', 'timer_list', 'timer_stats', 'sched_debug', 'scsi'].map(
+    (name) => `/proc/${name}`,
+  ),
+  '/proc/interrupts',
+  '/sys',
+];
+
 async function pauseConfig(
   context: Context,
   { labels, sysctls = {} }: PauseRequest,
@@ -183,6 +195,7 @@ async function pauseConfig(
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges'],
       ReadonlyRootfs: true,
+      MaskedPaths: [...MASKED],
       LogConfig: { Type: 'none', Config: {} },
       RestartPolicy: { Name: 'no' },
     },

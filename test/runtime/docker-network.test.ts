@@ -116,6 +116,16 @@ describe.skipIf(skipReason)(skipReason ? `networks (skipped: ${skipReason})` : '
       expect(await answer(driver, 'first', 'wc -l < /proc/net/unix')).toBe('1');
     });
 
+    it('shows nothing of the host to those who share processes with its holder', async () => {
+      const look = `tr '\\0' ' ' < /proc/1/cmdline; echo; echo "[$(ls -A /proc/1/root/sys 2>&1)]"
+        readlink /proc/1/ns/net; readlink /proc/self/ns/net`;
+      const more = { sharedProcesses: true, capabilities: { add: ['SYS_PTRACE'], drop: [] } };
+      const [command, system, holder, own] = (await answer(driver, 'first', look, more)).split('\n');
+      expect(command).toMatch(/^\/pause/);
+      expect(system).toBe('[]');
+      expect(holder).toBe(own);
+    });
+
     it('has an address, a name and name servers', async () => {
       const { ipv4Address } = sandbox;
       const name = `ip-${ipv4Address.replaceAll('.', '-')}`;

@@ -63,7 +63,7 @@ test('a worker that was frozen until another took its name writes nothing more a
 
   frozen.signal('SIGCONT');
   expect(await frozen.ended).not.toBe(0);
-  expect(frozen.output()).toMatch(/took over worker/);
+  expect(frozen.output()).toMatch(/FencedError/);
 
   const still = await instance.store.workers.get(instance.workerName);
   expect(still?.instance).toBe(holder?.instance);
