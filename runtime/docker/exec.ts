@@ -47,8 +47,7 @@ export async function execContainer(
       close: () => void stream.end(),
       kill: async () => {
         try {
-          const { Pid } = await engine.call(() => exec.inspect());
-          killHere(id, Pid);
+          killHere(id, await pidOf(() => engine.call(() => exec.inspect())));
         } finally {
           stream.destroy();
         }
@@ -61,6 +60,15 @@ export async function execContainer(
   } catch (error) {
     if (statusOf(error) === 404) throw new DriverError('not-found', `Container ${name} is gone.`, { cause: error });
     throw failure(statusOf(error) === undefined ? 'engine' : 'start', error);
+  }
+}
+
+/** The engine may tell a command's output before its process id. 0: it has ended, or its id is not told. */
+async function pidOf(inspect: () => Promise<{ readonly Running: boolean; readonly Pid: number }>): Promise<number> {
+  for (let pause = 10; ; pause *= 2) {
+    const { Running, Pid } = await inspect();
+    if (Pid > 0 || !Running || pause > 2000) return Pid;
+    await delay(pause);
   }
 }
 
