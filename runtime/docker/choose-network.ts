@@ -23,7 +23,7 @@ export async function whyNotDirect(facts: EngineFacts, choice: NetworkChoice): P
   if (facts.rootless) return 'the engine runs rootless';
   if (facts.remapsUsers) return 'the engine maps the users of containers to others';
   if (process.geteuid?.() !== 0) return 'the worker does not run as root';
-  const missing = await Promise.all([run('ip', ['-Version'], ''), run('nsenter', ['--version'], '')]);
+  const missing = await Promise.all([run('ip', ['-Version']), run('nsenter', ['--version'])]);
   return missing.some((words) => words !== undefined) ? 'the programs ip and nsenter are not both there' : undefined;
 }
 

@@ -8,7 +8,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { hostnameOf, macAddressOf } from '../addresses.ts';
 import { DriverError } from '../driver.ts';
 import type { Context } from './context.ts';
-import { createLimit } from './limit.ts';
 import { ensureNetwork } from './network.ts';
 import { readResolvers } from './resolvers.ts';
 import type { SandboxNetwork, StartedPause } from './sandbox-network.ts';
@@ -21,6 +20,7 @@ import {
   isOnBridge,
   listCables,
   moveCable,
+  openCableShell,
 } from './veth.ts';
 
 /** What the engine sets in a namespace that it makes: no IPv6; any port and ping for users other than root. */
@@ -43,7 +43,7 @@ export async function directNetwork(context: Needs, bridge: string): Promise<San
     Object.entries(defaults).map(async (entry) => ((await exists(`/proc/sys/${entry[0]}`)) ? [entry] : [])),
   );
   const present = Object.fromEntries(known.flat());
-  const limit = createLimit(4);
+  const shell = openCableShell();
   let mending: Promise<string> | undefined;
 
   /** The bridge: no endpoint of the engine keeps its network in use, so that `docker network prune` removes it. */
@@ -74,16 +74,14 @@ export async function directNetwork(context: Needs, bridge: string): Promise<San
     async attach(pause, sysctls) {
       const namespace = await openNamespace(pause);
       try {
-        await limit(async () =>
-          connectCable(namespace, {
-            address: pause.address,
-            prefixLength,
-            gateway: range.gateway,
-            bridge: await mended(),
-            defaults: present,
-            sysctls,
-          }),
-        );
+        await connectCable(shell, namespace, {
+          address: pause.address,
+          prefixLength,
+          gateway: range.gateway,
+          bridge: await mended(),
+          defaults: present,
+          sysctls,
+        });
       } finally {
         await namespace.close();
       }
@@ -92,6 +90,7 @@ export async function directNetwork(context: Needs, bridge: string): Promise<San
     async close() {
       clearInterval(timer);
       await mending?.catch(() => {});
+      shell.close();
     },
   };
 }

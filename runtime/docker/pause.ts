@@ -7,6 +7,7 @@ import type { Context } from './context.ts';
 import { engineWords, failure, statusOf } from './engine.ts';
 import { ADDRESS, OWNER, ROLE } from './names.ts';
 import { ensurePauseImage, pauseImageName } from './pause-image.ts';
+import { pauseSeccomp } from './pause-seccomp.ts';
 import { removeContainerById } from './remove.ts';
 import { AddressTakenError, awaitCableGone, isConnected } from './veth.ts';
 
@@ -193,7 +194,7 @@ async function pauseConfig(
       ...HostConfig,
       CgroupParent: cgroups.pauseParent,
       CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges'],
+      SecurityOpt: ['no-new-privileges', `seccomp=${pauseSeccomp}`],
       ReadonlyRootfs: true,
       MaskedPaths: [...MASKED],
       LogConfig: { Type: 'none', Config: {} },

@@ -2,11 +2,12 @@
  * Cables between the bridge and the namespaces of sandboxes. Each is named after its address, so the kernel refuses a
  * second one for the same address. The end on the bridge is set up last: one that is up belongs to a finished sandbox.
  */
-import { spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { access, type FileHandle, readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { macAddressOf } from '../addresses.ts';
 import { DriverError } from '../driver.ts';
+import { environment, openShell, quoted, type Shell } from './shell.ts';
 
 export interface Cable {
   readonly address: string;
@@ -64,26 +65,33 @@ export async function bridgeExists(bridge: string): Promise<boolean> {
 }
 
 /**
- * Runs with the namespace as descriptor 3. The inner shell is in the namespace: /proc/sys/net is that of whoever opens
- * it. $1 bridge, $2 end on the bridge; then the defaults, `--`, and the sysctls, each as file name and value.
+ * $1 bridge, $2 end on the bridge, $3 namespace; then the defaults, `--`, and the sysctls, each as file name and value;
+ * the input are commands of ip. The inner shell is in the namespace: /proc/sys/net is that of whoever opens it.
  */
 const CONNECT = `
-bridge=$1 veth=$2
-shift 2
-nsenter --net=/proc/self/fd/3 sh -c '
-while [ "$1" != -- ]; do printf %s "$2" > "/proc/sys/$1" || exit; shift 2; done
-shift
-[ $# -gt 0 ] || exec ip -batch -
-ip -batch - || exit
-while [ $# -gt 0 ]; do printf %s "$2" > "/proc/sys/$1" || { echo "sysctl $1" >&2; exit 1; }; shift 2; done
-' sh "$@" && exec ip link set "$veth" master "$bridge" up`;
+connect() {
+  bridge=$1 veth=$2 namespace=$3
+  shift 3
+  nsenter --net="$namespace" sh -c '
+    while [ "$1" != -- ]; do printf %s "$2" > "/proc/sys/$1" || exit; shift 2; done
+    shift
+    [ $# -gt 0 ] || exec ip -batch -
+    ip -batch - || exit
+    while [ $# -gt 0 ]; do printf %s "$2" > "/proc/sys/$1" || { echo "sysctl $1"; exit 1; }; shift 2; done
+  ' sh "$@" && ip link set "$veth" master "$bridge" up
+}`;
+
+/** For `connectCable`. */
+export function openCableShell(): Shell {
+  return openShell(CONNECT);
+}
 
 /**
  * Connects an empty namespace to the bridge.
  * @throws AddressTakenError
  * @throws DriverError kind create when a sysctl is refused, kind engine when anything else goes wrong
  */
-export async function connectCable(namespace: FileHandle, cable: Cable): Promise<void> {
+export async function connectCable(shell: Shell, namespace: FileHandle, cable: Cable): Promise<void> {
   const { address, prefixLength, gateway, bridge, defaults, sysctls } = cable;
   const veth = vethOf(address);
   if (await isConnected(address)) throw new AddressTakenError(`${address} is in use.`);
@@ -101,10 +109,11 @@ export async function connectCable(namespace: FileHandle, cable: Cable): Promise
     '--',
     ...Object.entries(sysctls).flatMap(([name, value]) => [sysctlFile(name), value]),
   ];
-  const failed = await run('sh', ['-c', CONNECT, 'sh', bridge, veth, ...settings], `${batch.join('\n')}\n`, namespace);
+  const words = [bridge, veth, `/proc/${process.pid}/fd/${namespace.fd}`, ...settings].map(quoted);
+  const failed = await shell.run(`connect ${words.join(' ')} <<'END'\n${batch.join('\n')}\nEND`);
   if (failed === undefined) return;
   if (failed.includes('File exists')) throw new AddressTakenError(`${address} is in use.`);
-  const refused = /sysctl (\S+)$/.exec(failed)?.[1];
+  const refused = /^sysctl (\S+)$/m.exec(failed)?.[1];
   if (refused === undefined)
     throw new DriverError('engine', `The sandbox could not be connected to ${bridge}: ${failed}`);
   throw new DriverError('create', `The sysctl ${refused.replaceAll('/', '.')} could not be set.`);
@@ -131,7 +140,7 @@ export async function cutCable(address: string): Promise<void> {
 }
 
 async function ipLink(...words: readonly string[]): Promise<void> {
-  const failed = await run('ip', ['link', ...words], '');
+  const failed = await run('ip', ['link', ...words]);
   if (failed !== undefined && !/cannot find device/i.test(failed))
     throw new DriverError('engine', `ip link ${words.join(' ')}: ${failed}`);
 }
@@ -144,28 +153,10 @@ function sysctlFile(name: string): string {
 }
 
 /** Runs a program to its end; what it complained about, or undefined when all went well. */
-export function run(
-  command: string,
-  args: readonly string[],
-  input: string,
-  namespace?: FileHandle,
-): Promise<string | undefined> {
+export function run(command: string, args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
-    // Not every root has the administrator's programs in its path.
-    const env = { LC_ALL: 'C', PATH: `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin` };
-    const child = spawn(command, args, {
-      env,
-      stdio: ['pipe', 'ignore', 'pipe', ...(namespace ? [namespace.fd] : [])],
-    });
-    let errors = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      errors += text;
-    });
-    // One that ends without reading its input says why on its own.
-    child.stdin?.on('error', () => {}).end(input);
-    child.on('error', (error) => resolve(error.message));
-    child.on('close', (code, signal) => {
-      resolve(code === 0 ? undefined : errors.trim() || `${command} ended with ${signal ?? code}`);
+    execFile(command, args, { env: environment() }, (error, _, errors) => {
+      resolve(error ? errors.trim() || error.message : undefined);
     });
   });
 }

@@ -3,12 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createAddresses, hostnameOf, macAddressOf } from '../../runtime/addresses.ts';
 import { escapeUnit, sliceProperties } from '../../runtime/docker/cgroup-systemd.ts';
 import { type CgroupTree, childrenOf, oomKillsOf, writeLimits } from '../../runtime/docker/cgroup-tree.ts';
 import { shareOf } from '../../runtime/docker/container-limits.ts';
-import { engineWords } from '../../runtime/docker/engine.ts';
+import { connectEngine, engineWords } from '../../runtime/docker/engine.ts';
 import { pullErrorKind } from '../../runtime/docker/image-errors.ts';
 import { parseReference, sameRepository } from '../../runtime/docker/image-reference.ts';
 import { jsonLines } from '../../runtime/docker/json-lines.ts';
@@ -18,6 +19,7 @@ import { namesOf, withoutOurs } from '../../runtime/docker/names.ts';
 import { pauseProgram } from '../../runtime/docker/pause-image.ts';
 import { createPool } from '../../runtime/docker/pool.ts';
 import { readResolvers } from '../../runtime/docker/resolvers.ts';
+import { openShell, quoted } from '../../runtime/docker/shell.ts';
 import { tarOf } from '../../runtime/docker/tar.ts';
 import { vethOf } from '../../runtime/docker/veth.ts';
 import { DriverError } from '../../runtime/driver.ts';
@@ -108,6 +110,36 @@ describe('name servers', () => {
   ])('of %j are %j', async (files, servers) => {
     expect(await resolversOf(files)).toEqual(servers);
   });
+});
+
+describe('the shell that is kept', () => {
+  it('runs one script after the other, and tells what went wrong', async () => {
+    const shell = openShell('twice() { echo "$1$1"; return "$2"; }');
+    try {
+      const results = await Promise.all([
+        shell.run(`twice ${quoted("it's $HOME ")} 3`),
+        shell.run('twice quiet 0'),
+        shell.run('cat <<END\ninput\nEND\nfalse'),
+        shell.run('no-such-program'),
+        shell.run('exec 1>&-; kill -9 $$'),
+        shell.run('twice again 1'),
+        shell.run('exit 7'),
+        shell.run('true'),
+      ]);
+      expect(results.slice(0, 3)).toEqual(["it's $HOME it's $HOME", undefined, 'input']);
+      expect(results[3]).toContain('not found');
+      expect(results.slice(4)).toEqual(['the shell ended', 'againagain', 'the shell ended', undefined]);
+    } finally {
+      shell.close();
+    }
+  });
+});
+
+it('requests to the engine do not look through its sockets', () => {
+  const engine = connectEngine(undefined);
+  const { agent } = engine.docker.modem as unknown as { readonly agent: object };
+  expect(inspect(agent, { showHidden: true, depth: null })).toBe('Agent');
+  engine.close();
 });
 
 describe('names', () => {
