@@ -79,6 +79,7 @@ export async function directNetwork(context: Needs, bridge: string): Promise<San
           prefixLength,
           gateway: range.gateway,
           bridge: await mended(),
+          again: pause.again,
           defaults: present,
           sysctls,
         });

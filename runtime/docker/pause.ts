@@ -39,7 +39,7 @@ export async function makePause(context: Context, request: PauseRequest): Promis
     try {
       id = await createPause(context, request, address);
       context.leases.settled(address);
-      return await startPause(context, id, request.sysctls);
+      return await startPause(context, id, request.sysctls, false);
     } catch (error) {
       const another = error instanceof AddressTakenError && attempt < ATTEMPTS;
       // An address that somebody else has stays taken: releasing it is not ours.
@@ -72,11 +72,12 @@ async function createPause(context: Context, request: PauseRequest, address: str
   return (await create()).id;
 }
 
-/** Starts a pause container and makes its network ready. */
+/** Starts a pause container and makes its network ready. `again`: an earlier process may have begun with that. */
 export async function startPause(
   context: Context,
   id: string,
   sysctls: Readonly<Record<string, string>> = {},
+  again = true,
 ): Promise<Pause> {
   const { engine } = context;
   try {
@@ -89,7 +90,7 @@ export async function startPause(
   const address = Config.Labels[ADDRESS] ?? '';
   if (!State.Running) throw new DriverError('engine', 'The sandbox ended while it was started.');
   const networks = NetworkSettings.Networks;
-  const { macAddress } = await context.network.attach({ id, pid: State.Pid, address, networks }, sysctls);
+  const { macAddress } = await context.network.attach({ id, pid: State.Pid, address, again, networks }, sysctls);
   await checkCgroups(context, id);
   return { id, name: Name.replace(/^\//, ''), ipv4Address: address, macAddress };
 }

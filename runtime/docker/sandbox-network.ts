@@ -11,7 +11,7 @@ export interface SandboxNetwork {
   /** What the configuration of a pause container needs so that it will have this address. */
   configure(address: string, sysctls: Readonly<Record<string, string>>): Promise<PauseNetworkConfig>;
   /**
-   * Makes the network of a pause container that was just started ready. May be called again for one that it failed for.
+   * Makes the network of a pause container that was just started ready.
    * @throws AddressTakenError when another sandbox has its address
    */
   attach(pause: StartedPause, sysctls: Readonly<Record<string, string>>): Promise<{ readonly macAddress: string }>;
@@ -28,6 +28,8 @@ export interface StartedPause {
   readonly id: string;
   readonly pid: number;
   readonly address: string;
+  /** An earlier process may have begun with it. */
+  readonly again: boolean;
   /** As the engine tells them. */
   readonly networks: Readonly<Record<string, { readonly IPAddress?: string; readonly MacAddress?: string }>>;
 }

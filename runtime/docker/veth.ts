@@ -14,6 +14,8 @@ export interface Cable {
   readonly prefixLength: number;
   readonly gateway: string;
   readonly bridge: string;
+  /** The sandbox had the address before: what there is of a cable is its own, half-made by a process that died. */
+  readonly again: boolean;
   /** By file name under /proc/sys, set before the interface is there. */
   readonly defaults: Readonly<Record<string, string>>;
   /** By sysctl name, set last. */
@@ -92,11 +94,13 @@ export function openCableShell(): Shell {
  * @throws DriverError kind create when a sysctl is refused, kind engine when anything else goes wrong
  */
 export async function connectCable(shell: Shell, namespace: FileHandle, cable: Cable): Promise<void> {
-  const { address, prefixLength, gateway, bridge, defaults, sysctls } = cable;
+  const { address, prefixLength, gateway, bridge, defaults, sysctls, again } = cable;
   const veth = vethOf(address);
-  if (await isConnected(address)) throw new AddressTakenError(`${address} is in use.`);
-  // Half-made by a process that is dead.
-  if (await exists(`${DEVICES}/${veth}`)) await cutCable(address);
+  if (await exists(`${DEVICES}/${veth}`)) {
+    // Somebody else's, and be it that it is only being made.
+    if (!again || (await isConnected(address))) throw new AddressTakenError(`${address} is in use.`);
+    await cutCable(address);
+  }
   const batch = [
     'link set lo up',
     `link add name eth0 address ${macAddressOf(address)} type veth peer name ${veth} netns ${process.pid}`,
