@@ -84,7 +84,8 @@ export function createApiServer({ services, credentials, settings, clock, log }:
       ...headers,
       'content-length': Buffer.byteLength(body),
       'x-amzn-RequestId': requestId,
-      ...(closing && { connection: 'close' }),
+      // Of a body that was refused the rest is not read.
+      ...((closing || status === 413) && { connection: 'close' }),
     });
     outgoing.end(body);
   }

@@ -63,6 +63,7 @@ export function createTaskRunners(context: RunnerContext): TaskRunners {
 
     async recover(keys, found) {
       const ours = new Map(keys.map((key) => [parseTaskKey(key).taskId, key]));
+      const there = new Map(found.map((sandbox) => [ours.get(sandbox.id), sandbox]));
       await Promise.all([
         ...found
           .filter(({ id }) => !ours.has(id))
@@ -71,8 +72,7 @@ export function createTaskRunners(context: RunnerContext): TaskRunners {
             await context.driver.removeSandbox(id);
           }),
         ...keys.map(async (key) => {
-          const sandbox = found.find(({ id }) => ours.get(id) === key);
-          await takeUp(key, sandbox ?? nothing(key));
+          await takeUp(key, there.get(key) ?? nothing(key));
         }),
       ]);
     },

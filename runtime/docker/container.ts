@@ -12,7 +12,7 @@ import { shareOf } from './container-limits.ts';
 import type { Context } from './context.ts';
 import { checkCancelled, engineWords, failure, statusOf } from './engine.ts';
 import type { ExitWatch } from './exit-watch.ts';
-import { CONTAINER, isValidId, OWNER, RECORD, ROLE, SANDBOX, withoutOurs } from './names.ts';
+import { CONTAINER, isValidContainerName, OWNER, RECORD, ROLE, SANDBOX, withoutOurs } from './names.ts';
 import { named } from './pause.ts';
 import type { SandboxRecord } from './record.ts';
 import { removeContainerById } from './remove.ts';
@@ -26,7 +26,8 @@ export async function createContainer(
 ): Promise<ContainerHandle> {
   const { engine, names } = context;
   checkCancelled(signal);
-  if (!isValidId(config.name)) throw new DriverError('create', `"${config.name}" is not a valid container name.`);
+  if (!isValidContainerName(config.name))
+    throw new DriverError('create', `"${config.name}" is not a valid container name.`);
   const record = await findRecord(context, config.sandboxId);
   if (!record) throw new DriverError('not-found', `There is no sandbox ${config.sandboxId}.`);
   const handle = (id: string): ContainerHandle => ({ sandboxId: config.sandboxId, name: config.name, id });

@@ -46,6 +46,11 @@ export function namesOf(owner: string): Names {
   };
 }
 
+/** A container's name within its sandbox: anything that engines take behind the prefix of ours. */
+export function isValidContainerName(name: string): boolean {
+  return /^[A-Za-z0-9_.-]{1,255}$/.test(name);
+}
+
 export function isValidId(id: string): boolean {
   return validId.test(id) && id.length <= 128;
 }
