@@ -51,12 +51,18 @@ export async function launch(task: RunningTask): Promise<void> {
     if (broken) throw broken.reason;
     if (outcomes.some((outcome) => outcome.status === 'fulfilled' && outcome.value === 'not started')) return;
     const now = task.context.clock();
-    await task.recorder.record((observed) => ({ ...observed, startedAt: now }));
+    await task.recorder.record((observed) => ({ ...observed, startedAt: lastStart(observed) ?? now }));
     task.log.info({ status: 'RUNNING' }, 'task started');
   } catch (error) {
     if (error instanceof LaunchError) await task.decide({ code: 'TaskFailedToStart', reason: error.stoppedReason });
     else if (!(error instanceof DriverError && error.kind === 'cancelled')) throw error;
   }
+}
+
+/** A task runs from the start of its last container, whenever that is recorded: its end may already be. */
+function lastStart({ containers }: Observed): number | undefined {
+  const starts = Object.values(containers).flatMap(({ startedAt }) => startedAt ?? []);
+  return starts.length > 0 ? Math.max(...starts) : undefined;
 }
 
 /** Containers that an earlier process of this worker made: watched again, or their end reported as it was. */
