@@ -27,8 +27,16 @@ export async function whyNotDirect(facts: EngineFacts, choice: NetworkChoice): P
   return missing.some((words) => words !== undefined) ? 'the programs ip and nsenter are not both there' : undefined;
 }
 
+/** What a successful trial leaves to its caller. */
+export interface Trial {
+  /** As good as any of the pool. */
+  readonly pause: Pause;
+  /** To be removed. */
+  readonly joinedId: string;
+}
+
 /**
- * Sets `context.network`. `cables` are those that were there before `context.leases` was filled. The sandbox that it was tried with, when it worked, is the caller's to use or to discard.
+ * Sets `context.network`. `cables` are those that were there before `context.leases` was filled.
  * @throws DriverError kind engine when the engine cannot be reached
  */
 export async function chooseNetwork(
@@ -36,7 +44,7 @@ export async function chooseNetwork(
   { bridge }: OwnNetwork,
   choice: NetworkChoice,
   cables: readonly string[],
-): Promise<Pause | undefined> {
+): Promise<Trial | undefined> {
   const reason =
     (await whyNotDirect(context.facts, choice)) ??
     ((await bridgeExists(bridge)) ? undefined : "the engine's bridges are not among the interfaces of this host");
@@ -67,7 +75,7 @@ async function areConnected(addresses: readonly string[], { leases }: Context): 
 }
 
 /** Makes a sandbox and a container in it, which must be in the sandbox's namespace and in no other. */
-async function tryOut(context: Context): Promise<Pause> {
+async function tryOut(context: Context): Promise<Trial> {
   const { engine, names, facts } = context;
   const random = randomBytes(6).toString('hex');
   const pause = await makePause(context, { name: names.pooled(random), labels: {} });
@@ -87,12 +95,11 @@ async function tryOut(context: Context): Promise<Pause> {
     await engine.call(() => joined.start());
     const [of, inside] = await Promise.all([pause.id, joined.id].map((id) => namespaceOf(context, id)));
     if (of !== inside) throw new DriverError('engine', 'a container does not share the network of its sandbox');
-    return pause;
+    return { pause, joinedId };
   } catch (error) {
+    if (joinedId !== undefined) await removeContainerById(context, joinedId);
     await discardPooled(context, pause);
     throw error;
-  } finally {
-    if (joinedId !== undefined) await removeContainerById(context, joinedId);
   }
 }
 

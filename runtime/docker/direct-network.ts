@@ -98,6 +98,9 @@ export async function directNetwork(context: Needs, bridge: string): Promise<San
 
 /** Makes the network anew and puts the sandboxes that it lost back on it. */
 async function restoreBridge({ engine, names, range, leases, log }: Needs): Promise<string> {
+  const found = await ensureNetwork(engine, names, range);
+  // The engine does not notice when a bridge goes without it.
+  if (!(await bridgeExists(found.bridge))) await engine.call((docker) => docker.getNetwork(found.id).remove());
   const { bridge } = await ensureNetwork(engine, names, range);
   await restoreCables(bridge, (address) => leases.contains(address));
   log.warn({ bridge }, 'the bridge of the sandboxes was gone and was made again');

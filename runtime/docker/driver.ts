@@ -29,6 +29,7 @@ import { ensurePauseImage } from './pause-image.ts';
 import { createPool } from './pool.ts';
 import { openRecords } from './record.ts';
 import { addressesInUse, clean, listOurs, recover, removeUntaken, takenSandboxes, untaken } from './recover.ts';
+import { removeContainerById } from './remove.ts';
 import { createSandbox, discardPooled, makePooled, removeSandbox } from './sandbox.ts';
 import { noNetwork } from './sandbox-network.ts';
 import { readStats } from './stats.ts';
@@ -62,6 +63,14 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   const engine = connectEngine(options.dockerHost);
   const watch = createExitWatch(engine, owner, log);
   let preparing: Promise<Context> | undefined;
+  /** What opening left to remove: nobody needs to wait for it. */
+  let tidying: Promise<unknown> | undefined;
+
+  const addressesOfEngine = async () => {
+    // What is just being removed is as good as free.
+    await tidying;
+    return new Set(addressesInUse({ names }, await listOurs({ engine, names })).values());
+  };
 
   const prepare = async (): Promise<Context> => {
     const facts = await readFacts(engine);
@@ -71,10 +80,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       range: networkRange,
       facts,
       records: openRecords(options.stateDir),
-      leases: createLeases(
-        networkRange,
-        async () => new Set(addressesInUse({ names }, await listOurs({ engine, names })).values()),
-      ),
+      leases: createLeases(networkRange, addressesOfEngine),
       making: new Map(),
       log,
       ends: { started: new Map(), stopped: new Set() },
@@ -122,18 +128,20 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
         throw failure('engine', error);
       });
       const { usable, useless } = await untaken(ready, containers, network, image);
-      const surplus = [...usable, ...(tried ? [tried] : [])].filter((pause) => !pool.adopt(pause));
-      await Promise.all([
+      const surplus = [...usable, ...(tried ? [tried.pause] : [])].filter((pause) => !pool.adopt(pause));
+      tidying = Promise.all([
         ...useless.map((info) => removeUntaken(ready, info)),
         ...surplus.map((pause) => discardPooled(ready, pause)),
-      ]);
+        ...(tried ? [removeContainerById(ready, tried.joinedId)] : []),
+      ]).catch((error: unknown) => log.warn({ error }, 'unused sandboxes could not be removed'));
       pool.open();
     },
 
     async close() {
       watch.close();
       await pool.close();
-      await (await preparing)?.network.close();
+      await tidying;
+      await (await preparing?.catch(() => undefined))?.network.close();
       engine.close();
     },
 
@@ -201,6 +209,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
     async clean() {
       await pool.close();
+      await tidying;
       const ready = await context();
       const report = await clean(ready);
       return { ...report, volumes: await removeAllVolumes(ready) };

@@ -10,7 +10,7 @@ const meanings: readonly (readonly [DriverErrorKind, RegExp])[] = [
   ],
   [
     'image-unauthorized',
-    /unauthorized|authentication required|access denied|no basic auth credentials|denied:|403 forbidden|401/i,
+    /unauthorized|authentication required|access denied|no basic auth credentials|denied:|403 forbidden|(?<!:)\b401\b/i,
   ],
   [
     'image-not-found',

@@ -272,6 +272,8 @@ describe.skipIf(skipReason)(skipReason ? `networks (skipped: ${skipReason})` : '
     const { owner, create } = installation();
     let driver: Driver;
     const engine = connectEngine(process.env.DOCKER_HOST);
+    const bridgeOf = async (network: string) =>
+      (await engine.docker.getNetwork(network).inspect()).Options?.['com.docker.network.bridge.name'] as string;
     const inspect = (id: string) => engine.docker.getContainer(`longshore-${owner}-${id}`).inspect();
 
     beforeAll(async () => {
@@ -332,14 +334,19 @@ describe.skipIf(skipReason)(skipReason ? `networks (skipped: ${skipReason})` : '
       await Promise.all(drivers.map((each) => each.close()));
     });
 
-    it('outlives the removal of its network', async ({ skip }) => {
-      if (directMissing) return skip(directMissing);
-      const before = await driver.createSandbox(sandboxConfig('before'));
+    it.each([
       // What `docker network prune` does: no container of the engine's is on it.
-      await engine.docker.getNetwork(`longshore-${owner}`).remove();
-      const after = await driver.createSandbox(sandboxConfig('after', { sysctls: { 'net.core.somaxconn': '9' } }));
-      expect(await answer(driver, 'after', `ping -c 1 ${before.ipv4Address}`)).toContain(' 0% packet loss');
-      expect(await answer(driver, 'before', `ping -c 1 ${after.gateway}`)).toContain(' 0% packet loss');
+      ['network', () => engine.docker.getNetwork(`longshore-${owner}`).remove()],
+      ['bridge', async () => await run('ip', ['link', 'delete', await bridgeOf(`longshore-${owner}`)])],
+    ])('outlives the removal of its %s', async (what, remove) => {
+      if (directMissing) return;
+      const before = await driver.createSandbox(sandboxConfig(`before-${what}`));
+      await remove();
+      const sysctls = { 'net.core.somaxconn': '9' };
+      const after = await driver.createSandbox(sandboxConfig(`after-${what}`, { sysctls }));
+      const ping = (address: string) => `ping -c 1 ${address}`;
+      expect(await answer(driver, after.id, ping(before.ipv4Address))).toContain(' 0% packet loss');
+      expect(await answer(driver, before.id, ping(after.gateway))).toContain(' 0% packet loss');
     });
   });
 });

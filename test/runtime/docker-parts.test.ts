@@ -261,6 +261,7 @@ it.each([
   ['image-registry', 'Get "https://r.test/v2/": dial tcp: lookup r.test: no such host'],
   ['image-registry', 'toomanyrequests: You have reached your pull rate limit'],
   ['image-registry', 'net/http: TLS handshake timeout'],
+  ['image-registry', 'Get "http://127.0.0.1:40127/v2/": dial tcp 127.0.0.1:40127: connect: connection refused'],
 ] as const)('%s: %s', (kind, words) => {
   expect(pullErrorKind(words, 500)).toBe(kind);
 });
