@@ -7,6 +7,7 @@ import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { isTemporary, type SessionIssuer } from '../core/session-credentials.ts';
 
 export interface Credential {
   /** `AKIA` and sixteen of A-Z and 2-7. */
@@ -15,16 +16,19 @@ export interface Credential {
   readonly secretAccessKey: string;
   /** Twelve digits. */
   readonly accountId: string;
-  /** ISO 8601. */
-  readonly createdAt: string;
+  /** ISO 8601; of keys in the file. */
+  readonly createdAt?: string;
   /** Given: requests must carry it too. */
   readonly sessionToken?: string;
   /** ARN of the principal. Default: the account's root. */
   readonly arn?: string;
+  /** Of temporary credentials: their end, milliseconds since the epoch. */
+  readonly expiresAt?: number;
 }
 
 export interface CredentialSource {
-  find(accessKeyId: string): Promise<Credential | undefined>;
+  /** @param sessionToken as the request has it; temporary credentials are found by it */
+  find(accessKeyId: string, sessionToken?: string): Promise<Credential | undefined>;
 }
 
 /** The key file cannot be used; the message is a sentence for the user. */
@@ -79,6 +83,17 @@ export function createCredentialSource(
       }
       await looking;
       return known.get(accessKeyId);
+    },
+  };
+}
+
+/** Temporary credentials, beside those of another source. */
+export function withSessions(keys: CredentialSource, sessions: SessionIssuer): CredentialSource {
+  return {
+    async find(accessKeyId, sessionToken) {
+      if (!isTemporary(accessKeyId) || sessionToken === undefined) return await keys.find(accessKeyId, sessionToken);
+      const session = await sessions.open(accessKeyId, sessionToken);
+      return session && { ...session, accessKeyId, sessionToken };
     },
   };
 }

@@ -7,19 +7,13 @@ import { createWaker, scheduleSweeps } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import { loadOrCreateSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
 import { createVault } from '../core/secrets/vault.ts';
+import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
-import { createParameterStore } from '../core/store/parameter-store.ts';
-import { createSecretStore } from '../core/store/secret-store.ts';
 import { sweep, sweepInterval } from '../core/sweep.ts';
-import { createCredentialSource, loadOrCreateCredentials } from './credentials.ts';
-import { ecsHandlers } from './ecs/index.ts';
-import { ecsService } from './protocol/ecs.ts';
-import { secretsManagerService } from './protocol/secrets-manager.ts';
-import { ssmService } from './protocol/ssm.ts';
-import { secretsManagerHandlers } from './secrets-manager/index.ts';
+import { createCredentialSource, loadOrCreateCredentials, withSessions } from './credentials.ts';
 import { createApiServer } from './server.ts';
-import { ssmHandlers } from './ssm/index.ts';
+import { createServices } from './services.ts';
 
 /** Reconnections that a request waits for: about three seconds, then it answers ServerException. */
 const redisPatience = 10;
@@ -48,23 +42,19 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const failed = (error: Error) => log.warn({ err: error }, 'a queue failed');
   const waker = createWaker(queues, settings.redisPrefix, failed);
   const store = createStore(redis, { prefix: settings.redisPrefix, wake: waker.wake });
-  const sealed = { prefix: settings.redisPrefix, vault: createVault(async () => secretsKey) };
-  const parameters = createParameterStore(redis, sealed);
-  const secrets = createSecretStore(redis, sealed);
+  const { services, secrets } = createServices({
+    redis,
+    prefix: settings.redisPrefix,
+    store,
+    vault: createVault(async () => secretsKey),
+    clock: systemClock,
+    newUuid: randomUUID,
+    efs: () => readEfsFileSystems(settings.efs),
+  });
+  const sessions = createSessionIssuer(async () => secretsKey, systemClock);
   const server = createApiServer({
-    services: [
-      ecsService(
-        ecsHandlers({
-          store,
-          clock: systemClock,
-          newUuid: randomUUID,
-          efs: () => readEfsFileSystems(settings.efs),
-        }),
-      ),
-      ssmService(ssmHandlers({ parameters, clock: systemClock })),
-      secretsManagerService(secretsManagerHandlers({ secrets, clock: systemClock, newUuid: randomUUID })),
-    ],
-    credentials: createCredentialSource(settings.dataDir),
+    services,
+    credentials: withSessions(createCredentialSource(settings.dataDir), sessions),
     settings,
     clock: systemClock,
     log,

@@ -20,8 +20,17 @@ import {
 } from './protocol/wire.ts';
 import { createVerifier } from './sigv4.ts';
 
+/** Something on the API's port that speaks no AWS protocol: a registry, a WebSocket. */
+export interface Site {
+  /** What the paths of its requests begin with, for example `/v2/`. */
+  readonly prefix: string;
+  readonly request?: (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+  readonly upgrade?: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void;
+}
+
 export interface ApiServerOptions {
   readonly services: readonly Service[];
+  readonly sites?: readonly Site[];
   readonly credentials: CredentialSource;
   /** Port 0: any free one. */
   readonly settings: Pick<Settings, 'host' | 'port' | 'clockSkew'>;
@@ -50,7 +59,8 @@ const parserStatus: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 43
 /** Bytes of a body that is for no service. */
 const strangersBodyLimit = 4 * 2 ** 20;
 
-export function createApiServer({ services, credentials, settings, clock, log }: ApiServerOptions): ApiServer {
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { services, sites = [], credentials, settings, clock, log } = options;
   const verify = createVerifier({ credentials, clock, clockSkew: settings.clockSkew });
   const app = new Hono<{ Bindings: HttpBindings }>();
   let closing = false;
@@ -124,6 +134,11 @@ export function createApiServer({ services, credentials, settings, clock, log }:
     return { protocol: fallbackProtocol, service: undefined };
   }
 
+  function siteOf(url: string | undefined): Site | undefined {
+    const path = pathOf(url ?? '/');
+    return sites.find(({ prefix }) => path.startsWith(prefix));
+  }
+
   /** What is HTTP but could not become a Request, for example for its Host header. */
   function refuseRequest(thrown: unknown): Response {
     const { status, headers, body } = refusal(thrown, 400);
@@ -155,6 +170,10 @@ export function createApiServer({ services, credentials, settings, clock, log }:
   return {
     app,
     listen: async () => {
+      const listener = getRequestListener((request, env) => app.fetch(request, env), {
+        overrideGlobalObjects: false,
+        errorHandler: refuseRequest,
+      });
       const server = createServer(
         {
           // Longer than SDKs keep an idle connection, so that the client is who closes it.
@@ -165,12 +184,18 @@ export function createApiServer({ services, credentials, settings, clock, log }:
           // A missing Host is refused as every other bad request is, below.
           requireHostHeader: false,
         },
-        getRequestListener((request, env) => app.fetch(request, env), {
-          overrideGlobalObjects: false,
-          errorHandler: refuseRequest,
-        }),
+        (incoming, outgoing) => {
+          const site = siteOf(incoming.url)?.request;
+          if (site) site(incoming, outgoing);
+          else listener(incoming, outgoing);
+        },
       );
       server.on('clientError', refuseBytes);
+      server.on('upgrade', (incoming, socket, head) => {
+        const site = siteOf(incoming.url)?.upgrade;
+        if (site) site(incoming, socket, head);
+        else refuseBytes(new Error('there is nothing to upgrade to at this path'), socket);
+      });
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen(settings.port, settings.host, () => {

@@ -37,7 +37,7 @@ export function createVerifier({ credentials, clock, clockSkew }: VerifierOption
   return async (request, body, service) => {
     const claim = readClaim(request);
     const scope = readScope(claim);
-    const credential = await credentials.find(scope.accessKeyId);
+    const credential = await credentials.find(scope.accessKeyId, claim.token);
     if (!credential || !tokenMatches(credential, claim.token))
       throw new AwsError('UnrecognizedClientException', 'The security token included in the request is invalid.');
     checkTime(claim, clock(), clockSkew);
@@ -50,6 +50,8 @@ export function createVerifier({ credentials, clock, clockSkew }: VerifierOption
     // What is not 64 hexadecimal digits is never equal; Buffer.from would drop what follows the digits.
     const given = Buffer.from(/^[0-9a-f]{64}$/.test(claim.signature) ? claim.signature : '', 'hex');
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw invalidSignature(mismatch);
+    if (credential.expiresAt !== undefined && credential.expiresAt <= clock())
+      throw new AwsError('ExpiredTokenException', 'The security token included in the request is expired');
     return {
       accountId: credential.accountId,
       region: scope.region,

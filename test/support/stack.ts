@@ -10,21 +10,17 @@ import {
   type Credential,
   createCredentialSource,
   loadOrCreateCredentials,
+  withSessions,
 } from '../../api/credentials.ts';
-import { ecsHandlers } from '../../api/ecs/index.ts';
-import { ecsService } from '../../api/protocol/ecs.ts';
-import { secretsManagerService } from '../../api/protocol/secrets-manager.ts';
-import { ssmService } from '../../api/protocol/ssm.ts';
-import { secretsManagerHandlers } from '../../api/secrets-manager/index.ts';
 import { createApiServer } from '../../api/server.ts';
-import { ssmHandlers } from '../../api/ssm/index.ts';
+import { createServices } from '../../api/services.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { connectRedis } from '../../core/redis.ts';
 import { loadOrCreateSecretsKey } from '../../core/secrets/key.ts';
 import { createVault } from '../../core/secrets/vault.ts';
+import { createSessionIssuer, type SessionIssuer } from '../../core/session-credentials.ts';
 import { createStore, type StoreOptions } from '../../core/store/index.ts';
-import { createParameterStore } from '../../core/store/parameter-store.ts';
-import { createSecretStore, type SecretStore } from '../../core/store/secret-store.ts';
+import type { SecretStore } from '../../core/store/secret-store.ts';
 import type { Store } from '../../core/store/store.ts';
 import { startEmbeddedRedis } from '../../scripts/embedded-redis.ts';
 
@@ -46,6 +42,8 @@ export interface ApiStack {
   /** Data directory of the API and of Redis. */
   readonly directory: string;
   readonly secrets: SecretStore;
+  /** Issues temporary credentials that the API accepts. */
+  readonly sessions: SessionIssuer;
   /** An account's key pair. Default: 000000000000's. */
   key(accountId?: string): Promise<Credential>;
   /** Closed together with the stack. */
@@ -88,15 +86,18 @@ async function start(
   const store = createStore(connection, { prefix, ...(wake && { wake }) });
   await loadOrCreateCredentials(directory, '000000000000');
   const secretsKey = await loadOrCreateSecretsKey(join(directory, 'secrets.key'));
-  const sealed = { prefix, vault: createVault(async () => secretsKey) };
-  const secrets = createSecretStore(connection, sealed);
+  const sessions = createSessionIssuer(async () => secretsKey, systemClock);
+  const { services, secrets } = createServices({
+    redis: connection,
+    prefix,
+    store,
+    vault: createVault(async () => secretsKey),
+    clock,
+    newUuid,
+  });
   const server = createApiServer({
-    services: [
-      ssmService(ssmHandlers({ parameters: createParameterStore(connection, sealed), clock })),
-      secretsManagerService(secretsManagerHandlers({ secrets, clock, newUuid })),
-      ecsService(ecsHandlers({ store, clock, newUuid })),
-    ],
-    credentials: createCredentialSource(directory, { patience: 0 }),
+    services,
+    credentials: withSessions(createCredentialSource(directory, { patience: 0 }), sessions),
     settings: { host: '127.0.0.1', port: 0, clockSkew: 300 },
     clock: systemClock,
     log: pino({ level: 'error' }),
@@ -112,6 +113,7 @@ async function start(
     redisUrl: redis.url,
     directory,
     secrets,
+    sessions,
     key: async (accountId = '000000000000') => await loadOrCreateCredentials(directory, accountId),
     async client({ accountId = '000000000000', region = 'us-east-1', principal, ...rest } = {}) {
       const key =
