@@ -95,6 +95,8 @@ export type PullPolicy = 'default' | 'always' | 'once' | 'prefer-cached';
 
 export interface PullRequest {
   readonly image: string;
+  /** `sha256:…`, as an earlier pull of `image` told it: exactly that is brought, wherever the tag points by now. */
+  readonly digest?: string;
   readonly policy: PullPolicy;
   readonly platform: { readonly os: 'linux'; readonly architecture: 'amd64' | 'arm64' };
   readonly credentials?: { readonly username: string; readonly password: string };

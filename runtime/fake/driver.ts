@@ -174,13 +174,14 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       limitations: ['Containers are simulated: nothing runs.'],
     }),
 
-    async pullImage({ image, container, onProgress, signal }) {
+    async pullImage({ image, digest, container, onProgress, signal }) {
       cancelled(signal);
       const behaviour = behaviourOf(container ?? { name: '', image, environment: {} });
       onProgress?.({ status: 'Pulling (simulated)' });
       await pass(behaviour.pullMilliseconds, signal);
       failing(behaviour, 'pull');
-      return { image, digest: `sha256:${Buffer.from(image).toString('hex').padEnd(64, '0').slice(0, 64)}` };
+      const named = `sha256:${Buffer.from(image).toString('hex').padEnd(64, '0').slice(0, 64)}`;
+      return { image, digest: digest ?? behaviour.digest ?? named };
     },
 
     async createSandbox(config, signal) {
