@@ -12,6 +12,8 @@ import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
 import { sweep, sweepInterval } from '../core/sweep.ts';
 import { createCredentialSource, loadOrCreateCredentials, withSessions } from './credentials.ts';
+import { createExecSite } from './exec/exec-site.ts';
+import { ownAddress } from './own-address.ts';
 import { createApiServer } from './server.ts';
 import { createServices } from './services.ts';
 
@@ -42,7 +44,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const failed = (error: Error) => log.warn({ err: error }, 'a queue failed');
   const waker = createWaker(queues, settings.redisPrefix, failed);
   const store = createStore(redis, { prefix: settings.redisPrefix, wake: waker.wake });
-  const { services, secrets } = createServices({
+  const { services, secrets, execSessions, summon } = createServices({
     redis,
     prefix: settings.redisPrefix,
     store,
@@ -52,8 +54,17 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     efs: () => readEfsFileSystems(settings.efs),
   });
   const sessions = createSessionIssuer(async () => secretsKey, systemClock);
+  let port = settings.port;
+  const execSite = createExecSite({
+    sessions: execSessions,
+    summon,
+    address: () => settings.advertise ?? ownAddress(settings.host, port),
+    clock: systemClock,
+    log,
+  });
   const server = createApiServer({
     services,
+    sites: [execSite],
     credentials: withSessions(createCredentialSource(settings.dataDir), sessions),
     settings,
     clock: systemClock,
@@ -65,6 +76,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   };
   try {
     const listening = await server.listen();
+    port = listening.port;
     const sweeps = await scheduleSweeps(
       queues,
       { prefix: settings.redisPrefix, everySeconds: sweepInterval(settings) },
@@ -78,6 +90,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     return {
       endpoint: `http://${host}:${listening.port}`,
       async close() {
+        execSite.close();
         await listening.close();
         await sweeps.close();
         await waker.close();

@@ -117,7 +117,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       const caller = await verify(request, body, service);
       progress.accessKeyId = caller.accessKeyId;
       const target = { service, operation };
-      const output = await operation.run(protocol.decode(target, body), { caller, requestId });
+      const output = await operation.run(protocol.decode(target, body), {
+        caller,
+        requestId,
+        origin: originOf(request),
+      });
       return protocol.encode(target, output);
     } catch (thrown) {
       const error = describeError(thrown, service);
@@ -257,6 +261,12 @@ async function readBody(incoming: IncomingMessage, limit: number): Promise<Buffe
       status: 413,
     });
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+}
+
+/** Behind a proxy that ends TLS, its word counts for the scheme; the host is as the client wrote and signed it. */
+function originOf({ headers }: WireRequest): string {
+  const scheme = headers.get('x-forwarded-proto')?.split(',')[0]?.trim().toLowerCase() === 'https' ? 'https' : 'http';
+  return `${scheme}://${headers.get('host') ?? ''}`;
 }
 
 function pathOf(url: string): string {
