@@ -19,6 +19,7 @@ import {
 import { behaviourFrom, execResult, type FakeBehaviour, type FakeStep, type FakeSubject } from './behaviour.ts';
 import { type FakeClock, realClock } from './clock.ts';
 import { type JournalEntry, openJournal } from './journal.ts';
+import { openFakeTerminal } from './terminal.ts';
 import { checkMounts, checkVolumes } from './volumes.ts';
 
 export type { FakeBehaviour, FakeStep, FakeSubject } from './behaviour.ts';
@@ -280,10 +281,11 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
         });
     },
 
-    async exec(handle, { command }) {
+    async exec(handle, { command, tty }) {
       const container = find(handle);
       if (container.startedAt === undefined || container.exit)
         throw new DriverError('start', `Container ${handle.name} is not running.`);
+      if (tty) return openFakeTerminal(command, endOf(container));
       const exitCode = execResult(container.behaviour, container.execs);
       container.execs += 1;
       let kill: () => void = () => {};
