@@ -12,6 +12,7 @@ import {
   loadOrCreateCredentials,
   withSessions,
 } from '../../api/credentials.ts';
+import { type Logs, openLogs } from '../../api/logs/open.ts';
 import { createApiServer } from '../../api/server.ts';
 import { createServices } from '../../api/services.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
@@ -42,6 +43,7 @@ export interface ApiStack {
   /** Data directory of the API and of Redis. */
   readonly directory: string;
   readonly secrets: SecretStore;
+  readonly logs: Logs;
   /** Issues temporary credentials that the API accepts. */
   readonly sessions: SessionIssuer;
   /** An account's key pair. Default: 000000000000's. */
@@ -56,6 +58,8 @@ export interface ApiStackOptions {
   readonly clock?: Clock;
   readonly wake?: StoreOptions['wake'];
   readonly newUuid?: () => string;
+  /** Bytes of logs that are kept. */
+  readonly logsLimit?: number;
 }
 
 export async function createApiStack(options: ApiStackOptions = {}): Promise<ApiStack> {
@@ -73,10 +77,11 @@ export async function createApiStack(options: ApiStackOptions = {}): Promise<Api
 }
 
 async function start(
-  { clock = systemClock, wake, newUuid = randomUUID }: ApiStackOptions,
+  { clock = systemClock, wake, newUuid = randomUUID, logsLimit = 2 ** 30 }: ApiStackOptions,
   onClose: (stop: () => Promise<unknown>) => void,
 ): Promise<Omit<ApiStack, 'close'>> {
   const prefix = '{longshore}';
+  const log = pino({ level: 'error' });
   const directory = await mkdtemp(join(tmpdir(), 'longshore-test-'));
   onClose(() => rm(directory, { recursive: true, force: true }));
   const redis = await startEmbeddedRedis(directory);
@@ -87,6 +92,17 @@ async function start(
   await loadOrCreateCredentials(directory, '000000000000');
   const secretsKey = await loadOrCreateSecretsKey(join(directory, 'secrets.key'));
   const sessions = createSessionIssuer(async () => secretsKey, systemClock);
+  const logs = await openLogs({
+    redis: connection,
+    prefix,
+    folder: join(directory, 'logs-store'),
+    limit: logsLimit,
+    sessions,
+    clock,
+    newUuid,
+    log,
+  });
+  onClose(() => logs.close());
   const { services, secrets } = createServices({
     redis: connection,
     prefix,
@@ -94,17 +110,19 @@ async function start(
     vault: createVault(async () => secretsKey),
     clock,
     newUuid,
+    logs: logs.handlers,
   });
   const server = createApiServer({
     services,
     credentials: withSessions(createCredentialSource(directory, { patience: 0 }), sessions),
     settings: { host: '127.0.0.1', port: 0, clockSkew: 300 },
     clock: systemClock,
-    log: pino({ level: 'error' }),
+    log,
   });
   const listening = await server.listen();
   onClose(() => listening.close());
   const endpoint = `http://127.0.0.1:${listening.port}`;
+  await logs.announce(endpoint);
 
   return {
     endpoint,
@@ -113,6 +131,7 @@ async function start(
     redisUrl: redis.url,
     directory,
     secrets,
+    logs,
     sessions,
     key: async (accountId = '000000000000') => await loadOrCreateCredentials(directory, accountId),
     async client({ accountId = '000000000000', region = 'us-east-1', principal, ...rest } = {}) {
