@@ -10,6 +10,8 @@ import { createParameterStore } from '../core/store/parameter-store.ts';
 import { createSecretStore, type SecretStore } from '../core/store/secret-store.ts';
 import type { Store } from '../core/store/store.ts';
 import { ecsHandlers } from './ecs/index.ts';
+import type { LogsHandlers } from './logs/deps.ts';
+import { cloudwatchLogsService } from './protocol/cloudwatch-logs.ts';
 import { ecsService } from './protocol/ecs.ts';
 import { secretsManagerService } from './protocol/secrets-manager.ts';
 import type { Service } from './protocol/service.ts';
@@ -25,6 +27,8 @@ export interface ServicesNeeds {
   readonly vault: Vault;
   readonly clock: Clock;
   readonly newUuid: () => string;
+  /** What answers for CloudWatch Logs. */
+  readonly logs: LogsHandlers;
   /** Where EFS file systems really are; absent: nowhere. */
   readonly efs?: () => EfsFileSystems;
 }
@@ -38,7 +42,7 @@ export interface ApiServices {
   readonly summon: (worker: string, summons: Summons) => Promise<boolean>;
 }
 
-export function createServices({ redis, prefix, store, vault, clock, newUuid, efs }: ServicesNeeds): ApiServices {
+export function createServices({ redis, prefix, store, vault, clock, newUuid, logs, efs }: ServicesNeeds): ApiServices {
   const parameters = createParameterStore(redis, { prefix, vault });
   const secrets = createSecretStore(redis, { prefix, vault });
   const execSessions = createExecSessionStore(redis, prefix);
@@ -51,6 +55,7 @@ export function createServices({ redis, prefix, store, vault, clock, newUuid, ef
       ecsService(ecsHandlers({ store, execSessions, clock, newUuid, ...(efs && { efs }) })),
       ssmService(ssmHandlers({ parameters, execSessions, summon: call, clock })),
       secretsManagerService(secretsManagerHandlers({ secrets, clock, newUuid })),
+      cloudwatchLogsService(logs),
     ],
   };
 }

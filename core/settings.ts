@@ -48,6 +48,10 @@ export interface Settings {
   readonly secretsManagerEndpoint: string | undefined;
   /** Where workers have environment files from; absent: Amazon S3. */
   readonly s3Endpoint: string | undefined;
+  /** Where workers send containers' output; absent: Longshore's own CloudWatch Logs. */
+  readonly logsEndpoint: string | undefined;
+  /** MiB on disk that the API keeps of logs at most. */
+  readonly logsLimit: number;
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -234,6 +238,22 @@ export const settingTable: readonly SettingRow[] = [
     'Amazon S3',
     'S3 that tasks have their environment files from',
     address(),
+  ),
+  row(
+    'logsEndpoint',
+    '--logs-endpoint',
+    'LONGSHORE_LOGS_ENDPOINT',
+    'its own',
+    "CloudWatch Logs that containers' output is sent to",
+    address(),
+  ),
+  row(
+    'logsLimit',
+    '--logs-limit',
+    'LONGSHORE_LOGS_LIMIT',
+    '10240',
+    'MiB of logs that are kept on disk; beyond that the oldest go',
+    whole(10_240, 64),
   ),
   row(
     'warmPool',

@@ -13,6 +13,7 @@ import {
   withSessions,
 } from '../../api/credentials.ts';
 import { createExecSite } from '../../api/exec/exec-site.ts';
+import { type Logs, openLogs } from '../../api/logs/open.ts';
 import { createApiServer } from '../../api/server.ts';
 import { createServices } from '../../api/services.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
@@ -45,6 +46,7 @@ export interface ApiStack {
   readonly directory: string;
   readonly secrets: SecretStore;
   readonly execSessions: ExecSessionStore;
+  readonly logs: Logs;
   /** Issues temporary credentials that the API accepts. */
   readonly sessions: SessionIssuer;
   /** An account's key pair. Default: 000000000000's. */
@@ -59,6 +61,8 @@ export interface ApiStackOptions {
   readonly clock?: Clock;
   readonly wake?: StoreOptions['wake'];
   readonly newUuid?: () => string;
+  /** Bytes of logs that are kept. */
+  readonly logsLimit?: number;
 }
 
 export async function createApiStack(options: ApiStackOptions = {}): Promise<ApiStack> {
@@ -76,10 +80,11 @@ export async function createApiStack(options: ApiStackOptions = {}): Promise<Api
 }
 
 async function start(
-  { clock = systemClock, wake, newUuid = randomUUID }: ApiStackOptions,
+  { clock = systemClock, wake, newUuid = randomUUID, logsLimit = 2 ** 30 }: ApiStackOptions,
   onClose: (stop: () => Promise<unknown>) => void,
 ): Promise<Omit<ApiStack, 'close'>> {
   const prefix = '{longshore}';
+  const log = pino({ level: process.env.LONGSHORE_TEST_LOG ?? 'error' });
   const directory = await mkdtemp(join(tmpdir(), 'longshore-test-'));
   onClose(() => rm(directory, { recursive: true, force: true }));
   const redis = await startEmbeddedRedis(directory);
@@ -90,6 +95,17 @@ async function start(
   await loadOrCreateCredentials(directory, '000000000000');
   const secretsKey = await loadOrCreateSecretsKey(join(directory, 'secrets.key'));
   const sessions = createSessionIssuer(async () => secretsKey, systemClock);
+  const logs = await openLogs({
+    redis: connection,
+    prefix,
+    folder: join(directory, 'logs-store'),
+    limit: logsLimit,
+    sessions,
+    clock,
+    newUuid,
+    log,
+  });
+  onClose(() => logs.close());
   const { services, secrets, execSessions, summon } = createServices({
     redis: connection,
     prefix,
@@ -97,8 +113,8 @@ async function start(
     vault: createVault(async () => secretsKey),
     clock,
     newUuid,
+    logs: logs.handlers,
   });
-  const log = pino({ level: process.env.LONGSHORE_TEST_LOG ?? 'error' });
   let port = 0;
   const execSite = createExecSite({
     sessions: execSessions,
@@ -122,6 +138,7 @@ async function start(
     await listening.close();
   });
   const endpoint = `http://127.0.0.1:${listening.port}`;
+  await logs.announce(endpoint);
 
   return {
     endpoint,
@@ -131,6 +148,7 @@ async function start(
     directory,
     secrets,
     execSessions,
+    logs,
     sessions,
     key: async (accountId = '000000000000') => await loadOrCreateCredentials(directory, accountId),
     async client({ accountId = '000000000000', region = 'us-east-1', principal, ...rest } = {}) {
