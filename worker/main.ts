@@ -19,7 +19,8 @@ import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
 import { createExecSessions } from './exec/exec-sessions.ts';
 import { noTranscript } from './exec/transcript.ts';
-import { openDriver } from './open-driver.ts';
+import { claimHost } from './host-claim.ts';
+import { countSandboxes, openDriver } from './open-driver.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
 import { createTaskRunners } from './task-runners.ts';
@@ -86,6 +87,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       fenced,
     );
     undo.push(registration.close);
+    const claim = { worker: settings.workerName, store: await store.identity() };
+    await claimHost(settings.dataDir, claim, async () => await countSandboxes(settings, options.installation, log));
     const { driver, range } = await openDriver(store, settings, options.installation, log);
     undo.push(async () => await driver.close());
     const { maxOpenFiles } = await driver.capabilities();

@@ -180,6 +180,8 @@ export interface AccountSettingStore {
 }
 
 export interface Store {
+  /** Random, made once: a store that has lost its data, or another one under the same prefix, has another. */
+  identity(): Promise<string>;
   readonly clusters: ClusterStore;
   readonly taskDefinitions: TaskDefinitionStore;
   readonly tasks: TaskStore;
