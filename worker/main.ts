@@ -56,6 +56,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const jobs = connectRedis(options.redisUrl, { patience: null, name: `${name}-jobs` });
   jobs.on('error', () => {}); // told by the other connection
   const store = createStore(redis, { prefix: settings.redisPrefix });
+  // A connection of its own: the lease must not wait behind what thousands of launches have to say.
+  const heart = connectRedis(options.redisUrl, { patience: null, name: `${name}-heartbeat` });
+  heart.on('error', () => {}); // told by the other connection
   const closing = new AbortController();
   const fenced = (error: FencedError) => {
     // The tasks are another's now: nothing that is under way here may go on.
@@ -63,14 +66,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     (options.fenced ?? endProcess)(error);
   };
   const instance = randomUUID();
-  const undo: (() => Promise<void>)[] = [async () => redis.disconnect(), async () => jobs.disconnect()];
+  const undo: (() => Promise<void>)[] = [redis, jobs, heart].map((one) => async () => one.disconnect());
 
   const disk = offeredDisk(settings);
 
   try {
     // The name comes first: two processes of one name must not both touch the runtime.
     const registration = await registerWorker(
-      store,
+      createStore(heart, { prefix: settings.redisPrefix }),
       {
         name: settings.workerName,
         instance,
