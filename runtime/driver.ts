@@ -27,7 +27,7 @@ export interface Driver {
 
   /**
    * Makes ready what sandboxes need (bridge, pause image, warm pool). Call once, before anything else; only
-   * capabilities and clean work without it, and then make nothing.
+   * capabilities, recover and clean work without it, and then make nothing.
    */
   open(): Promise<void>;
   /** Stops timers and connections, removes the unused warm pool; leaves sandboxes and their containers running. */

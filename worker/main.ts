@@ -19,7 +19,8 @@ import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
 import { createExecSessions } from './exec/exec-sessions.ts';
 import { noTranscript } from './exec/transcript.ts';
-import { openDriver } from './open-driver.ts';
+import { claimHost } from './host-claim.ts';
+import { countSandboxes, openDriver } from './open-driver.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
 import { createTaskRunners } from './task-runners.ts';
@@ -55,6 +56,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const jobs = connectRedis(options.redisUrl, { patience: null, name: `${name}-jobs` });
   jobs.on('error', () => {}); // told by the other connection
   const store = createStore(redis, { prefix: settings.redisPrefix });
+  // A connection of its own: the lease must not wait behind what thousands of launches have to say.
+  const heart = connectRedis(options.redisUrl, { patience: null, name: `${name}-heartbeat` });
+  heart.on('error', () => {}); // told by the other connection
   const closing = new AbortController();
   const fenced = (error: FencedError) => {
     // The tasks are another's now: nothing that is under way here may go on.
@@ -62,14 +66,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     (options.fenced ?? endProcess)(error);
   };
   const instance = randomUUID();
-  const undo: (() => Promise<void>)[] = [async () => redis.disconnect(), async () => jobs.disconnect()];
+  const undo: (() => Promise<void>)[] = [redis, jobs, heart].map((one) => async () => one.disconnect());
 
   const disk = offeredDisk(settings);
 
   try {
     // The name comes first: two processes of one name must not both touch the runtime.
     const registration = await registerWorker(
-      store,
+      createStore(heart, { prefix: settings.redisPrefix }),
       {
         name: settings.workerName,
         instance,
@@ -86,6 +90,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       fenced,
     );
     undo.push(registration.close);
+    const claim = { worker: settings.workerName, store: await store.identity() };
+    await claimHost(settings.dataDir, claim, async () => await countSandboxes(settings, options.installation, log));
     const { driver, range } = await openDriver(store, settings, options.installation, log);
     undo.push(async () => await driver.close());
     const { maxOpenFiles } = await driver.capabilities();

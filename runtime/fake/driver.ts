@@ -316,6 +316,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
     },
 
     async recover() {
+      open();
       return [...sandboxes.values()].map(({ config, sandbox, containers: inside }) => ({
         id: config.id,
         sandbox,
