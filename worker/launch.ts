@@ -160,13 +160,14 @@ async function startContainer(
     const image = await pull(task, definition, resources);
     // Images are pulled without waiting; what follows waits for the containers that this one depends on.
     if (dependenciesOf(definition).length > 0) await waitForOthers(task, definition);
-    facts = { imageDigest: image.digest, createdAt: clock() };
+    facts = { imageDigest: image.digest };
     const config = containerConfig(task.recorder.task, resources.complete(definition), image, {
       mostOpenFiles: task.context.mostOpenFiles,
       sharedProcesses: task.shared.pidMode === 'task',
     });
     const create = async () => await starts(async () => await driver.createContainer(config, task.stopping));
     const handle = await attempt(task, 'create', create, definition);
+    facts = { ...facts, createdAt: clock() };
     if (isVolumeSource(task, name)) recordLater(task, (observed) => withContainer(observed, name, facts));
     if (task.stopping.aborted) return 'not started';
     let mayHaveStarted = task.recovered !== undefined;
