@@ -10,6 +10,8 @@ import { answerSummons } from '../core/exec/summons.ts';
 import { ownProcess } from '../core/process-identity.ts';
 import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
+import { readSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
+import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
 import { createExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createStore } from '../core/store/index.ts';
@@ -18,7 +20,10 @@ import { startApiForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
 import { createExecSessions } from './exec/exec-sessions.ts';
-import { noTranscript } from './exec/transcript.ts';
+import { logsClients } from './exec/logs-client.ts';
+import { createTranscripts } from './exec/transcript.ts';
+import { bucketTranscripts } from './exec/transcript-bucket.ts';
+import { logGroupTranscripts } from './exec/transcript-logs.ts';
 import { claimHost } from './host-claim.ts';
 import { countSandboxes, openDriver } from './open-driver.ts';
 import { registerWorker } from './registration.ts';
@@ -112,6 +117,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       closing: closing.signal,
       fenced,
     });
+    const issuer = createSessionIssuer(async () => await readSecretsKey(secretsKeyPath(settings)), systemClock);
     const execSessions = createExecSessions({
       driver,
       store: createExecSessionStore(redis, settings.redisPrefix),
@@ -120,7 +126,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log,
       idleTimeout: settings.execIdleTimeout * 1000,
       resumeWithin,
-      openTranscript: noTranscript,
+      openTranscript: createTranscripts(
+        [
+          logGroupTranscripts(logsClients(options.endpoint, issuer), systemClock),
+          bucketTranscripts(settings.s3Endpoint),
+        ],
+        log,
+      ),
       container: (session) => runners.handle(taskKey(session), session.container),
     });
     undo.push(execSessions.close);
