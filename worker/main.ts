@@ -1,6 +1,7 @@
 /** Assembles a worker: settings in, running tasks out. No logic of its own. */
 import { randomUUID } from 'node:crypto';
 import { arch } from 'node:os';
+import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { systemAfter, systemClock } from '../core/clock.ts';
@@ -9,12 +10,18 @@ import type { FencedError } from '../core/errors.ts';
 import { ownProcess } from '../core/process-identity.ts';
 import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
+import { readSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
+import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
+import { parseTaskKey } from '../core/task.ts';
 import { startApiForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
 import { openDriver } from './open-driver.ts';
+import { keepCursors } from './output/cursor.ts';
+import { createDestinations } from './output/destinations.ts';
+import { createLogsClients } from './output/logs-clients.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
 import { createTaskRunners } from './task-runners.ts';
@@ -83,6 +90,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     undo.push(async () => await driver.close());
     const { maxOpenFiles } = await driver.capabilities();
 
+    const logsClients = createLogsClients({
+      elsewhere: settings.logsEndpoint,
+      own: options.endpoint,
+      sessions: createSessionIssuer(async () => await readSecretsKey(secretsKeyPath(settings)), systemClock),
+      sessionName: 'longshore',
+    });
+    undo.push(async () => logsClients.close());
+    const outputFolder = join(settings.dataDir, 'output', settings.workerName);
+
     const runners = createTaskRunners({
       store,
       driver,
@@ -92,6 +108,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log,
       pullPolicy: settings.pullPolicy,
       resources: createFetchResources(resourceSources(redis, settings, systemClock)),
+      output: {
+        driver,
+        folder: outputFolder,
+        buffered: { bytes: 0 },
+        clock: systemClock,
+        destination: createDestinations(logsClients),
+      },
       efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
       starts: pLimit(settings.launchConcurrency),
@@ -102,7 +125,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     // Before the tasks are read: a job that comes later is not lost.
     const queue = { prefix: settings.redisPrefix, worker: settings.workerName };
     await dropTaskJobs(jobs, queue);
-    await runners.recover(await store.workers.tasks(settings.workerName), await driver.recover());
+    const held = await store.workers.tasks(settings.workerName);
+    await keepCursors(outputFolder, new Set(held.map((key) => parseTaskKey(key).taskId)));
+    await runners.recover(held, await driver.recover());
 
     const failed = (error: unknown) => log.warn({ err: error }, 'a job failed');
     const consumer = consumeTaskJobs(jobs, { ...queue, concurrency: jobConcurrency }, runners.look, failed);
