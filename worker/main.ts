@@ -1,6 +1,7 @@
 /** Assembles a worker: settings in, running tasks out. No logic of its own. */
 import { randomUUID } from 'node:crypto';
 import { arch } from 'node:os';
+import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { systemAfter, systemClock } from '../core/clock.ts';
@@ -15,17 +16,19 @@ import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
 import { createExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createStore } from '../core/store/index.ts';
-import { taskKey } from '../core/task.ts';
+import { parseTaskKey, taskKey } from '../core/task.ts';
 import { startApiForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
 import { createExecSessions } from './exec/exec-sessions.ts';
-import { logsClients } from './exec/logs-client.ts';
 import { createTranscripts } from './exec/transcript.ts';
 import { bucketTranscripts } from './exec/transcript-bucket.ts';
 import { logGroupTranscripts } from './exec/transcript-logs.ts';
 import { claimHost } from './host-claim.ts';
 import { countSandboxes, openDriver } from './open-driver.ts';
+import { keepCursors } from './output/cursor.ts';
+import { createDestinations } from './output/destinations.ts';
+import { createLogsClients } from './output/logs-clients.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
 import { createTaskRunners } from './task-runners.ts';
@@ -101,6 +104,19 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     undo.push(async () => await driver.close());
     const { maxOpenFiles } = await driver.capabilities();
 
+    const logs = {
+      elsewhere: settings.logsEndpoint,
+      own: options.endpoint,
+      sessions: createSessionIssuer(async () => await readSecretsKey(secretsKeyPath(settings)), systemClock),
+    };
+    // Whether a call that failed was carried out is looked up before it is repeated.
+    const outputClients = createLogsClients({ ...logs, sessionName: 'longshore', attempts: 1 });
+    const transcriptClients = createLogsClients({ ...logs, sessionName: 'ecs-execute-command', attempts: 3 });
+    undo.push(async () => {
+      for (const clients of [outputClients, transcriptClients]) clients.close();
+    });
+    const outputFolder = join(settings.dataDir, 'output', settings.workerName);
+
     const runners = createTaskRunners({
       store,
       driver,
@@ -110,6 +126,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log,
       pullPolicy: settings.pullPolicy,
       resources: createFetchResources(resourceSources(redis, settings, systemClock)),
+      output: {
+        driver,
+        folder: outputFolder,
+        buffered: { bytes: 0 },
+        clock: systemClock,
+        destination: createDestinations(outputClients),
+      },
       efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
       starts: pLimit(settings.launchConcurrency),
@@ -117,7 +140,6 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       closing: closing.signal,
       fenced,
     });
-    const issuer = createSessionIssuer(async () => await readSecretsKey(secretsKeyPath(settings)), systemClock);
     const execSessions = createExecSessions({
       driver,
       store: createExecSessionStore(redis, settings.redisPrefix),
@@ -127,10 +149,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       idleTimeout: settings.execIdleTimeout * 1000,
       resumeWithin,
       openTranscript: createTranscripts(
-        [
-          logGroupTranscripts(logsClients(options.endpoint, issuer), systemClock),
-          bucketTranscripts(settings.s3Endpoint),
-        ],
+        [logGroupTranscripts(transcriptClients, systemClock), bucketTranscripts(settings.s3Endpoint)],
         log,
       ),
       container: (session) => runners.handle(taskKey(session), session.container),
@@ -139,7 +158,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     // Before the tasks are read: a job that comes later is not lost.
     const queue = { prefix: settings.redisPrefix, worker: settings.workerName };
     await dropTaskJobs(jobs, queue);
-    await runners.recover(await store.workers.tasks(settings.workerName), await driver.recover());
+    const held = await store.workers.tasks(settings.workerName);
+    await keepCursors(outputFolder, new Set(held.map((key) => parseTaskKey(key).taskId)));
+    await runners.recover(held, await driver.recover());
 
     const failed = (error: unknown) => log.warn({ err: error }, 'a job failed');
     const consumer = consumeTaskJobs(jobs, { ...queue, concurrency: jobConcurrency }, runners.look, failed);

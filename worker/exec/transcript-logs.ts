@@ -2,10 +2,8 @@
 import type { CloudWatchLogsClient, InputLogEvent } from '@aws-sdk/client-cloudwatch-logs';
 import type { Clock } from '../../core/clock.ts';
 import type { ExecSessionSpec, TranscriptTarget } from '../../core/exec/session.ts';
+import type { LogsClients } from '../output/logs-clients.ts';
 import { TranscriptError, type TranscriptPlace, transcriptError } from './transcript.ts';
-
-/** A client for the session's account in a region, loaded when it is needed. */
-export type LogsClients = (session: ExecSessionSpec, region: string) => Promise<CloudWatchLogsClient>;
 
 /** Bytes of a line above which it is cut; CloudWatch Logs takes 256 KiB. */
 const longestLine = 128 * 1024;
@@ -22,7 +20,8 @@ export function logGroupTranscripts(clients: LogsClients, clock: Clock): Transcr
     if (target.logGroup === undefined) return undefined;
     const place = `the log group ${target.logGroup}`;
     try {
-      const client = await clients(session, target.logRegion ?? session.region);
+      const { accountId, region } = session;
+      const client = await clients.client({ accountId, region: target.logRegion ?? region }, undefined)();
       await createStream(client, session, target);
       const names = { logGroupName: target.logGroup, logStreamName: session.sessionId };
       const { PutLogEventsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
@@ -30,8 +29,7 @@ export function logGroupTranscripts(clients: LogsClients, clock: Clock): Transcr
         const { rejectedLogEventsInfo } = await client.send(new PutLogEventsCommand({ ...names, logEvents }));
         if (rejectedLogEventsInfo) throw new TranscriptError(`${place} takes no events of now.`);
       };
-      const transcript = lineTranscript({ put, clock, asError: (error) => transcriptError(place, error) });
-      return { ...transcript, close: async () => await transcript.close().finally(() => client.destroy()) };
+      return lineTranscript({ put, clock, asError: (error) => transcriptError(place, error) });
     } catch (error) {
       throw transcriptError(place, error);
     }
