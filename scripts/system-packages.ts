@@ -27,6 +27,13 @@ const redis: SystemPackage = {
   instead: 'install redis-server or valkey-server, or point REDIS_URL at one that runs',
 };
 
+/** Docker's own rules need no command of it, tasks' networks do. */
+const nftables: SystemPackage = {
+  title: 'nftables',
+  packages: ['nftables'],
+  instead: 'install nftables; without it, tasks reach every service of this host',
+};
+
 /** What these settings need and this host neither has nor is pointed to. */
 export function missingPackages(
   settings: Pick<Settings, 'runtime' | 'dockerHost' | 'redisUrl'>,
