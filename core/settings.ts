@@ -44,6 +44,8 @@ export interface Settings {
   readonly secretsManagerEndpoint: string | undefined;
   /** Where workers have environment files from; absent: Amazon S3. */
   readonly s3Endpoint: string | undefined;
+  /** AWS_ENDPOINT_URL of tasks: `gateway` is this API at an address that they reach, `none` leaves it out. */
+  readonly taskEndpoint: string;
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -214,6 +216,15 @@ export const settingTable: readonly SettingRow[] = [
     'Amazon S3',
     'S3 that tasks have their environment files from',
     address(),
+  ),
+  row(
+    'taskEndpoint',
+    '--task-endpoint',
+    'LONGSHORE_TASK_ENDPOINT',
+    'gateway',
+    'AWS_ENDPOINT_URL of tasks: gateway (this API), none, or an address',
+    (value) =>
+      value === undefined || value === 'gateway' || value === 'none' ? (value ?? 'gateway') : address()(value),
   ),
   row(
     'warmPool',

@@ -335,14 +335,65 @@ export interface ExecSession {
   wait(): Promise<{ readonly exitCode: number }>;
 }
 
+/** What a container has used so far, or uses right now; what the engine does not tell is absent. */
 export interface ContainerStats {
   /** Milliseconds since the epoch. */
   readonly at: number;
   /** CPU time used so far, nanoseconds. */
   readonly cpuNanoseconds: number;
+  readonly cpu?: CpuDetails;
+  /** Without the page cache that can be dropped at any time. */
   readonly memoryBytes: number;
   readonly memoryLimitBytes?: number;
+  readonly memory?: MemoryDetails;
   readonly pids?: number;
+  /** Of the sandbox: all its containers have the same. */
+  readonly network?: NetworkCounters;
+  /** By block device. */
+  readonly blockIo?: readonly BlockCounters[];
+}
+
+/** Nanoseconds so far. */
+export interface CpuDetails {
+  readonly inUserMode: number;
+  readonly inKernelMode: number;
+  /** CPU time of the whole host, all its cores together. */
+  readonly ofHost?: number;
+  /** Cores that the host has. */
+  readonly cores?: number;
+  readonly throttling?: { readonly periods: number; readonly throttledPeriods: number; readonly throttledTime: number };
+}
+
+/** Bytes. */
+export interface MemoryDetails {
+  /** With all page cache. */
+  readonly usage: number;
+  /** Most that it ever was. */
+  readonly maxUsage?: number;
+  /** The kernel's own figures, by the names that it has for them (memory.stat). */
+  readonly kernel: Readonly<Record<string, number>>;
+}
+
+/** As the sandbox sees it. */
+export interface NetworkCounters {
+  readonly received: TrafficCounters;
+  readonly sent: TrafficCounters;
+}
+
+export interface TrafficCounters {
+  readonly bytes: number;
+  readonly packets: number;
+  readonly errors: number;
+  readonly dropped: number;
+}
+
+export interface BlockCounters {
+  /** `major:minor` */
+  readonly device: string;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly reads: number;
+  readonly writes: number;
 }
 
 export interface RecoveredSandbox {

@@ -11,13 +11,14 @@ import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
-import { startApiForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
 import { openDriver } from './open-driver.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
+import { createTaskDirectory } from './task-directory.ts';
 import { createTaskRunners } from './task-runners.ts';
+import { openTaskServices } from './task-services.ts';
 
 /** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
 const jobConcurrency = 500;
@@ -82,6 +83,18 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const { driver, range } = await openDriver(store, settings, options.installation, log);
     undo.push(async () => await driver.close());
     const { maxOpenFiles } = await driver.capabilities();
+    const directory = createTaskDirectory();
+    const services = await openTaskServices({
+      driver,
+      range,
+      directory,
+      settings,
+      endpoint: options.endpoint,
+      earlier: () => undefined,
+      clock: systemClock,
+      log,
+    });
+    undo.push(services.close);
 
     const runners = createTaskRunners({
       store,
@@ -94,6 +107,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       resources: createFetchResources(resourceSources(redis, settings, systemClock)),
       efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
+      directory,
+      surroundings: services.surroundings,
       starts: pLimit(settings.launchConcurrency),
       definition: createDefinitionCache(store),
       closing: closing.signal,
@@ -110,9 +125,6 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     registration.start((tasks) => {
       for (const task of tasks) runners.look(task).catch(failed);
     });
-    if (options.endpoint && settings.runtime === 'docker') {
-      undo.push((await startApiForwarder(range.gateway, options.endpoint, log)).close);
-    }
     await store.workers.open(settings.workerName, instance, range.addresses - settings.warmPool);
     log.info({ worker: settings.workerName, network: range.subnet, runtime: settings.runtime }, 'worker is ready');
 
