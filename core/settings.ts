@@ -54,6 +54,8 @@ export interface Settings {
   readonly logsEndpoint: string | undefined;
   /** MiB on disk that the API keeps of logs at most. */
   readonly logsLimit: number;
+  /** AWS_ENDPOINT_URL of tasks: `gateway` is this API at an address that they reach, `none` leaves it out. */
+  readonly taskEndpoint: string;
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -267,6 +269,15 @@ export const settingTable: readonly SettingRow[] = [
     '10240',
     'MiB of logs that are kept on disk; beyond that the oldest go',
     whole(10_240, 64),
+  ),
+  row(
+    'taskEndpoint',
+    '--task-endpoint',
+    'LONGSHORE_TASK_ENDPOINT',
+    'gateway',
+    'AWS_ENDPOINT_URL of tasks: gateway (this API), none, or an address',
+    (value) =>
+      value === undefined || value === 'gateway' || value === 'none' ? (value ?? 'gateway') : address()(value),
   ),
   row(
     'warmPool',

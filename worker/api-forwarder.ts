@@ -3,14 +3,28 @@ import { connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import type { Logger } from 'pino';
 
-/** Listens on `gateway` at the API's own port and passes connections on to `endpoint`. */
+/** Hosts of endpoints whose API takes connections at any address. */
+const everywhere = new Set(['0.0.0.0', '[::]']);
+
+export interface ApiForwarder {
+  /** At the gateway. */
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Listens on `gateway` at the API's own port and passes connections on to `endpoint`; undefined: the port is taken
+ * there by something else.
+ */
 export async function startApiForwarder(
   gateway: string,
   endpoint: string,
   log: Logger,
-): Promise<{ close(): Promise<void> }> {
+): Promise<ApiForwarder | undefined> {
   const { hostname, port } = new URL(endpoint);
   const target = Number(port || 80);
+  // An API that listens on every address is there already.
+  if (everywhere.has(hostname)) return { port: target, close: async () => {} };
   const open = new Set<Socket>();
   const server = createServer((incoming) => {
     const outgoing = connect(target, hostname);
@@ -22,17 +36,18 @@ export async function startApiForwarder(
     pipeline(incoming, outgoing, ended);
     pipeline(outgoing, incoming, ended);
   });
-  await new Promise<void>((resolve) => {
+  const listens = await new Promise<boolean>((resolve) => {
     server.once('error', (error) => {
       log.warn({ err: error, gateway, port: target }, 'tasks cannot reach the API: its port is taken on their gateway');
-      resolve();
+      resolve(false);
     });
-    server.listen(target, gateway, resolve);
+    server.listen(target, gateway, () => resolve(true));
   });
+  if (!listens) return undefined;
   server.on('error', (error) => log.warn({ err: error }, 'forwarding to the API failed'));
   return {
+    port: target,
     close: async () => {
-      if (!server.listening) return;
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of open) socket.destroy();
       await closed;

@@ -17,7 +17,6 @@ import type { Settings } from '../core/settings.ts';
 import { createExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createStore } from '../core/store/index.ts';
 import { parseTaskKey, taskKey } from '../core/task.ts';
-import { startApiForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
 import { createExecSessions } from './exec/exec-sessions.ts';
@@ -31,7 +30,9 @@ import { createDestinations } from './output/destinations.ts';
 import { createLogsClients } from './output/logs-clients.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
+import { createTaskDirectory } from './task-directory.ts';
 import { createTaskRunners } from './task-runners.ts';
+import { openTaskServices } from './task-services.ts';
 
 /** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
 const jobConcurrency = 500;
@@ -103,6 +104,18 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const { driver, range } = await openDriver(store, settings, options.installation, log);
     undo.push(async () => await driver.close());
     const { maxOpenFiles } = await driver.capabilities();
+    const directory = createTaskDirectory();
+    const services = await openTaskServices({
+      driver,
+      range,
+      directory,
+      settings,
+      endpoint: options.endpoint,
+      earlier: () => undefined,
+      clock: systemClock,
+      log,
+    });
+    undo.push(services.close);
 
     const logs = {
       elsewhere: settings.logsEndpoint,
@@ -135,6 +148,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       },
       efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
+      directory,
+      surroundings: services.surroundings,
       starts: pLimit(settings.launchConcurrency),
       definition: createDefinitionCache(store),
       closing: closing.signal,
@@ -172,9 +187,6 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     registration.start((tasks) => {
       for (const task of tasks) runners.look(task).catch(failed);
     });
-    if (options.endpoint && settings.runtime === 'docker') {
-      undo.push((await startApiForwarder(range.gateway, options.endpoint, log)).close);
-    }
     await store.workers.open(settings.workerName, instance, range.addresses - settings.warmPool);
     log.info({ worker: settings.workerName, network: range.subnet, runtime: settings.runtime }, 'worker is ready');
 
