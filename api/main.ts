@@ -14,6 +14,7 @@ import { sweep, sweepInterval } from '../core/sweep.ts';
 import { createCredentialSource, loadOrCreateCredentials, withSessions } from './credentials.ts';
 import { createExecSite } from './exec/exec-site.ts';
 import { ownAddress } from './own-address.ts';
+import { defaultRegistryHost, openRegistry } from './registry/open.ts';
 import { createApiServer } from './server.ts';
 import { createServices } from './services.ts';
 
@@ -44,6 +45,15 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const failed = (error: Error) => log.warn({ err: error }, 'a queue failed');
   const waker = createWaker(queues, settings.redisPrefix, failed);
   const store = createStore(redis, { prefix: settings.redisPrefix, wake: waker.wake });
+  const registry = await openRegistry({
+    redis,
+    settings,
+    registryHost: () => settings.registryHost ?? defaultRegistryHost(settings),
+    readKey: async () => secretsKey,
+    clock: systemClock,
+    newUuid: randomUUID,
+    log,
+  });
   const { services, secrets, execSessions, summon } = createServices({
     redis,
     prefix: settings.redisPrefix,
@@ -52,6 +62,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     clock: systemClock,
     newUuid: randomUUID,
     efs: () => readEfsFileSystems(settings.efs),
+    registry: registry.deps,
   });
   const sessions = createSessionIssuer(async () => secretsKey, systemClock);
   let port = settings.port;
@@ -64,7 +75,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   });
   const server = createApiServer({
     services,
-    sites: [execSite],
+    sites: [execSite, registry.site],
     credentials: withSessions(createCredentialSource(settings.dataDir), sessions),
     settings,
     clock: systemClock,

@@ -9,7 +9,10 @@ import { createExecSessionStore, type ExecSessionStore } from '../core/store/exe
 import { createParameterStore } from '../core/store/parameter-store.ts';
 import { createSecretStore, type SecretStore } from '../core/store/secret-store.ts';
 import type { Store } from '../core/store/store.ts';
+import type { EcrDeps } from './ecr/deps.ts';
+import { ecrHandlers } from './ecr/index.ts';
 import { ecsHandlers } from './ecs/index.ts';
+import { ecrService } from './protocol/ecr.ts';
 import { ecsService } from './protocol/ecs.ts';
 import { secretsManagerService } from './protocol/secrets-manager.ts';
 import type { Service } from './protocol/service.ts';
@@ -27,6 +30,8 @@ export interface ServicesNeeds {
   readonly newUuid: () => string;
   /** Where EFS file systems really are; absent: nowhere. */
   readonly efs?: () => EfsFileSystems;
+  /** Absent: ECR is not offered. */
+  readonly registry?: EcrDeps;
 }
 
 export interface ApiServices {
@@ -38,7 +43,16 @@ export interface ApiServices {
   readonly summon: (worker: string, summons: Summons) => Promise<boolean>;
 }
 
-export function createServices({ redis, prefix, store, vault, clock, newUuid, efs }: ServicesNeeds): ApiServices {
+export function createServices({
+  redis,
+  prefix,
+  store,
+  vault,
+  clock,
+  newUuid,
+  efs,
+  registry,
+}: ServicesNeeds): ApiServices {
   const parameters = createParameterStore(redis, { prefix, vault });
   const secrets = createSecretStore(redis, { prefix, vault });
   const execSessions = createExecSessionStore(redis, prefix);
@@ -51,6 +65,7 @@ export function createServices({ redis, prefix, store, vault, clock, newUuid, ef
       ecsService(ecsHandlers({ store, execSessions, clock, newUuid, ...(efs && { efs }) })),
       ssmService(ssmHandlers({ parameters, execSessions, summon: call, clock })),
       secretsManagerService(secretsManagerHandlers({ secrets, clock, newUuid })),
+      ...(registry ? [ecrService(ecrHandlers(registry))] : []),
     ],
   };
 }

@@ -48,6 +48,10 @@ export interface Settings {
   readonly secretsManagerEndpoint: string | undefined;
   /** Where workers have environment files from; absent: Amazon S3. */
   readonly s3Endpoint: string | undefined;
+  /** What the names of images in the registry begin with; absent: where the API listens. */
+  readonly registryHost: string | undefined;
+  /** Whose ECR image names are Longshore's own: of accounts that exist here, of all accounts, of none. */
+  readonly ecrImages: 'own' | 'all' | 'none';
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -236,6 +240,22 @@ export const settingTable: readonly SettingRow[] = [
     address(),
   ),
   row(
+    'registryHost',
+    '--registry-host',
+    'LONGSHORE_REGISTRY_HOST',
+    'where the API listens',
+    'host and port that the names of images in the registry begin with',
+    optionalMatching(/^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/, 'a host name with or without a port'),
+  ),
+  row(
+    'ecrImages',
+    '--ecr-images',
+    'LONGSHORE_ECR_IMAGES',
+    'own',
+    'whose images named ACCOUNT.dkr.ecr.REGION.amazonaws.com come from here: own (accounts that exist here), all, none',
+    oneOf('own', ['own', 'all', 'none']),
+  ),
+  row(
     'warmPool',
     '--warm-pool',
     'LONGSHORE_WARM_POOL',
@@ -418,6 +438,14 @@ function oneOf(otherwise: string, values: readonly string[]): Read {
 function matching(otherwise: string, pattern: RegExp, what: string): Read {
   return (value) => {
     if (value === undefined) return otherwise;
+    if (!pattern.test(value)) throw new Error(what);
+    return value;
+  };
+}
+
+function optionalMatching(pattern: RegExp, what: string): Read {
+  return (value) => {
+    if (value === undefined) return undefined;
     if (!pattern.test(value)) throw new Error(what);
     return value;
   };
