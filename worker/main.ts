@@ -10,16 +10,20 @@ import { answerSummons } from '../core/exec/summons.ts';
 import { ownProcess } from '../core/process-identity.ts';
 import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
+import { createTokenIssuer } from '../core/registry/tokens.ts';
+import { readSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
 import type { Settings } from '../core/settings.ts';
 import { createExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createStore } from '../core/store/index.ts';
+import { createRepositoryStore } from '../core/store/repository-store.ts';
 import { taskKey } from '../core/task.ts';
-import { startApiForwarder } from './api-forwarder.ts';
+import { startApiForwarder, startRegistryForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
 import { createExecSessions } from './exec/exec-sessions.ts';
 import { noTranscript } from './exec/transcript.ts';
 import { openDriver } from './open-driver.ts';
+import { createResolveOwnImage } from './own-images.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
 import { createTaskRunners } from './task-runners.ts';
@@ -90,6 +94,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     undo.push(async () => await driver.close());
     const { maxOpenFiles } = await driver.capabilities();
 
+    const ownImage = options.endpoint && settings.runtime !== 'fake' ? await ownImages(options.endpoint) : undefined;
     const runners = createTaskRunners({
       store,
       driver,
@@ -99,6 +104,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log,
       pullPolicy: settings.pullPolicy,
       resources: createFetchResources(resourceSources(redis, settings, systemClock)),
+      ...(ownImage && { ownImage }),
       efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
       starts: pLimit(settings.launchConcurrency),
@@ -158,6 +164,19 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     closing.abort();
     await undoAll();
     throw error;
+  }
+
+  /** Images of this installation's registry are pulled by a loopback address, which engines trust without TLS. */
+  async function ownImages(endpoint: string) {
+    const forwarder = await startRegistryForwarder(endpoint, log);
+    undo.push(forwarder.close);
+    return createResolveOwnImage({
+      settings,
+      repositories: createRepositoryStore(redis, settings.redisPrefix),
+      tokens: createTokenIssuer(async () => await readSecretsKey(secretsKeyPath(settings)), systemClock),
+      endpoint,
+      enginePort: forwarder.port,
+    });
   }
 
   async function undoAll(): Promise<void> {

@@ -21,6 +21,7 @@ import type { TaskDefinition, TaskDefinitionBody } from '../core/task-definition
 import type { ContainerExit, ContainerHandle, Driver, PullPolicy, RecoveredSandbox } from '../runtime/driver.ts';
 import { type WatchedContainer, watchContainer } from './container-watch.ts';
 import { launch } from './launch.ts';
+import type { ResolveOwnImage } from './own-images.ts';
 import { ClosingError } from './persistence.ts';
 import { createRecorder, type Recorder, withContainer } from './recorder.ts';
 import type { FetchResources } from './resources.ts';
@@ -38,6 +39,8 @@ export interface RunnerContext {
   readonly efs?: () => EfsFileSystems;
   /** Fetches secrets and environment files; absent: there are none to be had. */
   readonly resources?: FetchResources;
+  /** Finds images of Longshore's own registry; absent: every image is another's. */
+  readonly ownImage?: ResolveOwnImage;
   /** Highest `nofile` limit that this host gives. */
   readonly mostOpenFiles?: number;
   /** Bounds sandboxes and containers that are being started at once. */
@@ -70,7 +73,7 @@ export interface RunningTask {
   /** Definitions with the task's overrides. */
   readonly containers: readonly ContainerDefinition[];
   /** What the definition says of all its containers together. */
-  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode'>;
+  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode' | 'executionRoleArn'>;
   /** Fires when the task is to stop, whoever decided. */
   readonly stopping: AbortSignal;
   /** Fires when nothing more is to be started: the task is to stop or the worker closes. */
