@@ -318,16 +318,20 @@ async function bringImage(
   for (let retries = 0; ; retries += 1) {
     try {
       return await persistently(
-        async () =>
-          await driver.pullImage({
+        async () => {
+          const own = await resolveOwnImage(task, image, digest);
+          const pulled = await driver.pullImage({
             image,
             ...(digest !== undefined && { digest }),
             policy: pullPolicy,
             platform: { os: 'linux', architecture },
             container,
             ...(credentials && { credentials }),
+            ...(own && { image: own.image, credentials: own.credentials }),
             signal: task.stopping,
-          }),
+          });
+          return own ? { ...pulled, digest: own.digest } : pulled;
+        },
         task.halted,
         (error) => !(error instanceof DriverError && error.kind === 'engine'),
       );
@@ -342,6 +346,18 @@ async function bringImage(
       }
     }
   }
+}
+
+/** @param digest when it is known already what must run */
+async function resolveOwnImage(
+  { context, recorder, shared, stopping }: RunningTask,
+  image: string,
+  digest: string | undefined,
+) {
+  const { accountId, region, overrides } = recorder.task.spec;
+  const roleArn = overrides?.executionRoleArn ?? shared.executionRoleArn;
+  const name = digest === undefined ? image : `${image.split('@')[0]}@${digest}`;
+  return await context.ownImage?.(name, { accountId, region, roleArn }, stopping);
 }
 
 /** Runs a step of the runtime; an engine that is away for a while is waited for. */

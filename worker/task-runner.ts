@@ -22,6 +22,7 @@ import type { ContainerExit, ContainerHandle, Driver, PullPolicy, RecoveredSandb
 import { type WatchedContainer, watchContainer } from './container-watch.ts';
 import { launch } from './launch.ts';
 import { createTaskOutput, type OutputContext, type TaskOutput } from './output/task-output.ts';
+import type { ResolveOwnImage } from './own-images.ts';
 import { ClosingError, persistently } from './persistence.ts';
 import { createRecorder, type Recorder, withContainer } from './recorder.ts';
 import { ResourceError } from './resource-error.ts';
@@ -44,6 +45,8 @@ export interface RunnerContext {
   readonly resources?: FetchResources;
   /** Delivers containers' output; absent: it stays with the runtime. */
   readonly output?: OutputContext;
+  /** Finds images of Longshore's own registry; absent: every image is another's. */
+  readonly ownImage?: ResolveOwnImage;
   /** Highest `nofile` limit that this host gives. */
   readonly mostOpenFiles?: number;
   /** Who has which address; absent: nobody asks. */
@@ -80,7 +83,7 @@ export interface RunningTask {
   /** Definitions with the task's overrides. */
   readonly containers: readonly ContainerDefinition[];
   /** What the definition says of all its containers together. */
-  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode'>;
+  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode' | 'executionRoleArn'>;
   /** ARN or name of the role that its programs have; undefined: none. */
   readonly taskRole: string | undefined;
   /** Fires when the task is to stop, whoever decided. */
