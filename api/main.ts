@@ -7,12 +7,14 @@ import { createWaker, scheduleSweeps } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import { loadOrCreateSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
 import { createVault } from '../core/secrets/vault.ts';
+import { createServiceQueue } from '../core/service-queue.ts';
 import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
 import { sweep, sweepInterval } from '../core/sweep.ts';
 import { createCredentialSource, loadOrCreateCredentials, withSessions } from './credentials.ts';
 import { createApiServer } from './server.ts';
+import { startServiceScheduler } from './service-scheduler/scheduler.ts';
 import { createServices } from './services.ts';
 
 /** Reconnections that a request waits for: about three seconds, then it answers ServerException. */
@@ -42,6 +44,11 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const failed = (error: Error) => log.warn({ err: error }, 'a queue failed');
   const waker = createWaker(queues, settings.redisPrefix, failed);
   const store = createStore(redis, { prefix: settings.redisPrefix, wake: waker.wake });
+  const serviceQueue = createServiceQueue(queues, settings.redisPrefix, failed);
+  // Waits in Redis for what happens to tasks.
+  const events = connectRedis(redisUrl, { patience: null, name: 'longshore-api-events' });
+  events.on('error', () => {});
+  const efs = () => readEfsFileSystems(settings.efs);
   const { services, secrets } = createServices({
     redis,
     prefix: settings.redisPrefix,
@@ -49,7 +56,9 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     vault: createVault(async () => secretsKey),
     clock: systemClock,
     newUuid: randomUUID,
-    efs: () => readEfsFileSystems(settings.efs),
+    efs,
+    wakeService: serviceQueue.wake,
+    lambdaEndpoint: settings.lambdaEndpoint,
   });
   const sessions = createSessionIssuer(async () => secretsKey, systemClock);
   const server = createApiServer({
@@ -62,6 +71,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const disconnect = () => {
     redis.disconnect();
     queues.disconnect();
+    events.disconnect();
   };
   try {
     const listening = await server.listen();
@@ -74,12 +84,27 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
       },
       failed,
     );
+    const scheduler = await startServiceScheduler(
+      {
+        store,
+        queue: serviceQueue,
+        clock: systemClock,
+        newUuid: randomUUID,
+        healthyAfter: settings.serviceHealthyAfter * 1000,
+        ...(settings.lambdaEndpoint && { lambdaEndpoint: settings.lambdaEndpoint }),
+        efs,
+        log,
+      },
+      { jobs: queues, events, prefix: settings.redisPrefix },
+    );
     const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
     return {
       endpoint: `http://${host}:${listening.port}`,
       async close() {
         await listening.close();
         await sweeps.close();
+        await scheduler.close();
+        await serviceQueue.close();
         await waker.close();
         disconnect();
       },

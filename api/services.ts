@@ -6,6 +6,7 @@ import type { Vault } from '../core/secrets/vault.ts';
 import { createParameterStore } from '../core/store/parameter-store.ts';
 import { createSecretStore, type SecretStore } from '../core/store/secret-store.ts';
 import type { Store } from '../core/store/store.ts';
+import type { EcsDeps } from './ecs/deps.ts';
 import { ecsHandlers } from './ecs/index.ts';
 import { ecsService } from './protocol/ecs.ts';
 import { secretsManagerService } from './protocol/secrets-manager.ts';
@@ -24,6 +25,9 @@ export interface ServicesNeeds {
   readonly newUuid: () => string;
   /** Where EFS file systems really are; absent: nowhere. */
   readonly efs?: () => EfsFileSystems;
+  /** See EcsDeps. */
+  readonly wakeService?: EcsDeps['wakeService'];
+  readonly lambdaEndpoint?: string | undefined;
 }
 
 export interface ApiServices {
@@ -32,13 +36,23 @@ export interface ApiServices {
   readonly secrets: SecretStore;
 }
 
-export function createServices({ redis, prefix, store, vault, clock, newUuid, efs }: ServicesNeeds): ApiServices {
+export function createServices(needs: ServicesNeeds): ApiServices {
+  const { redis, prefix, store, vault, clock, newUuid, efs, wakeService, lambdaEndpoint } = needs;
   const parameters = createParameterStore(redis, { prefix, vault });
   const secrets = createSecretStore(redis, { prefix, vault });
   return {
     secrets,
     services: [
-      ecsService(ecsHandlers({ store, clock, newUuid, ...(efs && { efs }) })),
+      ecsService(
+        ecsHandlers({
+          store,
+          clock,
+          newUuid,
+          ...(efs && { efs }),
+          ...(wakeService && { wakeService }),
+          ...(lambdaEndpoint && { lambdaEndpoint }),
+        }),
+      ),
       ssmService(ssmHandlers({ parameters, clock })),
       secretsManagerService(secretsManagerHandlers({ secrets, clock, newUuid })),
     ],

@@ -1,4 +1,4 @@
-/** Task operations. Task protection and ECS Exec come with what they need: services, and a way into a container. */
+/** Task operations. ECS Exec comes with what it needs: a way into a container. */
 import type { EcsDeps } from './deps.ts';
 import type { EcsHandlers } from './handlers.ts';
 import { runTask } from './run-task/run-task.ts';

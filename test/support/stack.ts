@@ -56,6 +56,9 @@ export interface ApiStackOptions {
   readonly clock?: Clock;
   readonly wake?: StoreOptions['wake'];
   readonly newUuid?: () => string;
+  /** Called when a service needs a look. Default: nobody looks. */
+  readonly wakeService?: (service: string) => void;
+  readonly lambdaEndpoint?: string;
 }
 
 export async function createApiStack(options: ApiStackOptions = {}): Promise<ApiStack> {
@@ -73,7 +76,7 @@ export async function createApiStack(options: ApiStackOptions = {}): Promise<Api
 }
 
 async function start(
-  { clock = systemClock, wake, newUuid = randomUUID }: ApiStackOptions,
+  { clock = systemClock, wake, newUuid = randomUUID, wakeService, lambdaEndpoint }: ApiStackOptions,
   onClose: (stop: () => Promise<unknown>) => void,
 ): Promise<Omit<ApiStack, 'close'>> {
   const prefix = '{longshore}';
@@ -94,6 +97,8 @@ async function start(
     vault: createVault(async () => secretsKey),
     clock,
     newUuid,
+    ...(wakeService && { wakeService }),
+    lambdaEndpoint,
   });
   const server = createApiServer({
     services,

@@ -50,6 +50,7 @@ export async function runTask(
         $metadata: {},
       });
     case 'cluster-inactive':
+    case 'service-changed':
       throw clusterNotFound();
   }
 }
@@ -98,8 +99,11 @@ function tokenOf(input: RunTaskRequest): Token | undefined {
   return value === undefined ? undefined : { value, requestDigest: digestOf(input) };
 }
 
-/** What the request says about the definition, once both are known to go together. */
-function judgeAgainst(
+/**
+ * What the request says about the definition, once both are known to go together.
+ * @throws InvalidParameterException, UnsupportedFeatureException and what choosePlatform throws
+ */
+export function judgeAgainst(
   definition: TaskDefinitionBody,
   input: RunTaskRequest,
 ): Pick<Blueprint, 'overrides' | 'network' | 'platform' | 'group' | 'enableExecuteCommand'> {
