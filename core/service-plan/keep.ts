@@ -29,8 +29,12 @@ export function keepCount(draft: Draft, deployment: Deployment, target: number, 
   const needed = limits.frozen ? 0 : Math.max(0, target - good.length);
   const started = start(draft, deployment, good, Math.min(needed, Math.max(0, limits.room)));
   if (good.length > target) scaleIn(draft, deployment, good, good.length - target);
-  if (!limits.frozen) replaceUnhealthy(draft, unhealthy, healthy, target, limits.room - started);
-  return { good, healthy, missing: needed - started };
+  const missing = needed - started;
+  if (!limits.frozen) {
+    const hindered = missing > 0 && (limits.room <= started || deployment.waitsForCapacity !== undefined);
+    replaceUnhealthy(draft, unhealthy, { surplus: healthy + unhealthy.length - target, hindered });
+  }
+  return { good, healthy, missing };
 }
 
 /** How many are started: none before the pause after failures is over. */
@@ -74,19 +78,16 @@ export function stopScaling(draft: Draft, tasks: readonly ServiceTask[]): void {
 }
 
 /**
- * An unhealthy task goes when a healthy one has taken its place. Where maximumPercent leaves no room for that, tasks
- * go one by one: none of them counts towards minimumHealthyPercent.
+ * An unhealthy task goes when a healthy one has taken its place. Where there is no room for that, unhealthy tasks go one
+ * by one: none of them counts towards minimumHealthyPercent.
  */
 function replaceUnhealthy(
   draft: Draft,
   unhealthy: readonly ServiceTask[],
-  healthy: number,
-  target: number,
-  room: number,
+  { surplus, hindered }: { readonly surplus: number; readonly hindered: boolean },
 ): void {
-  const surplus = healthy + unhealthy.length - target;
   const isBusy = draft.tasks.some((task) => isLive(task) && draft.isStopping(task));
-  const count = surplus > 0 ? surplus : room <= 0 && !isBusy ? 1 : 0;
+  const count = surplus > 0 ? surplus : hindered && !isBusy ? 1 : 0;
   const victims = [...unhealthy].sort((a, b) => a.createdAt - b.createdAt).slice(0, count);
   if (victims.length === 0) return;
   draft.stop(victims, stopReasons.failedChecks);
