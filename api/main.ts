@@ -1,5 +1,6 @@
 /** Assembles the API: settings in, an endpoint out. No logic of its own. */
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { systemClock } from '../core/clock.ts';
 import { readEfsFileSystems } from '../core/efs.ts';
@@ -13,6 +14,9 @@ import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
 import { sweep, sweepInterval } from '../core/sweep.ts';
 import { createCredentialSource, loadOrCreateCredentials, withSessions } from './credentials.ts';
+import { createExecSite } from './exec/exec-site.ts';
+import { openLogs } from './logs/open.ts';
+import { ownAddress } from './own-address.ts';
 import { createApiServer } from './server.ts';
 import { startServiceScheduler } from './service-scheduler/scheduler.ts';
 import { createServices } from './services.ts';
@@ -49,32 +53,57 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const events = connectRedis(redisUrl, { patience: null, name: 'longshore-api-events' });
   events.on('error', () => {});
   const efs = () => readEfsFileSystems(settings.efs);
-  const { services, secrets } = createServices({
+  const sessions = createSessionIssuer(async () => secretsKey, systemClock);
+  const logs = await openLogs({
+    redis,
+    prefix: settings.redisPrefix,
+    folder: join(settings.dataDir, 'logs-store'),
+    limit: settings.logsLimit * 2 ** 20,
+    sessions,
+    clock: systemClock,
+    newUuid: randomUUID,
+    log,
+  });
+  const { services, secrets, execSessions, summon } = createServices({
     redis,
     prefix: settings.redisPrefix,
     store,
     vault: createVault(async () => secretsKey),
     clock: systemClock,
     newUuid: randomUUID,
+    logs: logs.handlers,
     efs,
     wakeService: serviceQueue.wake,
     lambdaEndpoint: settings.lambdaEndpoint,
   });
-  const sessions = createSessionIssuer(async () => secretsKey, systemClock);
+  let port = settings.port;
+  const execSite = createExecSite({
+    sessions: execSessions,
+    summon,
+    address: () => settings.advertise ?? ownAddress(settings.host, port),
+    clock: systemClock,
+    log,
+  });
   const server = createApiServer({
     services,
+    sites: [execSite],
     credentials: withSessions(createCredentialSource(settings.dataDir), sessions),
     settings,
     clock: systemClock,
     log,
   });
-  const disconnect = () => {
+  const disconnect = async () => {
+    await logs.close();
     redis.disconnect();
     queues.disconnect();
     events.disconnect();
   };
   try {
     const listening = await server.listen();
+    port = listening.port;
+    const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
+    const endpoint = `http://${host}:${listening.port}`;
+    await logs.announce(settings.advertise ?? ownAddress(settings.host, port));
     const sweeps = await scheduleSweeps(
       queues,
       { prefix: settings.redisPrefix, everySeconds: sweepInterval(settings) },
@@ -97,20 +126,20 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
       },
       { jobs: queues, events, prefix: settings.redisPrefix },
     );
-    const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
     return {
-      endpoint: `http://${host}:${listening.port}`,
+      endpoint,
       async close() {
+        execSite.close();
         await listening.close();
         await sweeps.close();
         await scheduler.close();
         await serviceQueue.close();
         await waker.close();
-        disconnect();
+        await disconnect();
       },
     };
   } catch (error) {
-    disconnect();
+    await disconnect();
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** The HTTP side of the API: reads a request, finds who it is for and who sent it, calls the handler, answers. */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { type Duplex, pipeline, Readable } from 'node:stream';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
@@ -64,6 +64,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const verify = createVerifier({ credentials, clock, clockSkew: settings.clockSkew });
   const app = new Hono<{ Bindings: HttpBindings }>();
   let closing = false;
+  /** Answers that are generated while they are sent. */
+  const streams = new Set<ServerResponse>();
 
   app.get('/_longshore/health', (context) => context.json({ status: 'ok' }));
 
@@ -90,14 +92,26 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   /** Straight to node's response, which spares a Response object for each answer. */
   function send(outgoing: ServerResponse, { status, headers, body }: WireAnswer, requestId: string): void {
+    const whole = typeof body === 'string' || Buffer.isBuffer(body);
     outgoing.writeHead(status, {
       ...headers,
-      'content-length': Buffer.byteLength(body),
+      ...(whole && { 'content-length': Buffer.byteLength(body) }),
       'x-amzn-RequestId': requestId,
       // Of a body that was refused the rest is not read.
       ...((closing || status === 413) && { connection: 'close' }),
     });
-    outgoing.end(body);
+    if (whole) outgoing.end(body);
+    else sendStream(outgoing, body, requestId);
+  }
+
+  /** The stream is told when the client goes, and cut when the server closes. */
+  function sendStream(outgoing: ServerResponse, body: AsyncIterable<Uint8Array>, requestId: string): void {
+    streams.add(outgoing);
+    pipeline(Readable.from(body, { objectMode: false }), outgoing, (error) => {
+      streams.delete(outgoing);
+      if (error && error.code !== 'ERR_STREAM_PREMATURE_CLOSE')
+        log.warn({ requestId, err: error }, 'an answer broke off');
+    });
   }
 
   async function answerRequest(
@@ -117,7 +131,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       const caller = await verify(request, body, service);
       progress.accessKeyId = caller.accessKeyId;
       const target = { service, operation };
-      const output = await operation.run(protocol.decode(target, body), { caller, requestId });
+      const output = await operation.run(protocol.decode(target, body), {
+        caller,
+        requestId,
+        origin: originOf(request),
+      });
       return protocol.encode(target, output);
     } catch (thrown) {
       const error = describeError(thrown, service);
@@ -210,6 +228,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         close: async () => {
           closing = true;
           const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+          for (const stream of streams) stream.destroy();
           const deadline = setTimeout(() => server.closeAllConnections(), closeGrace);
           await closed;
           clearTimeout(deadline);
@@ -257,6 +276,12 @@ async function readBody(incoming: IncomingMessage, limit: number): Promise<Buffe
       status: 413,
     });
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+}
+
+/** Behind a proxy that ends TLS, its word counts for the scheme; the host is as the client wrote and signed it. */
+function originOf({ headers }: WireRequest): string {
+  const scheme = headers.get('x-forwarded-proto')?.split(',')[0]?.trim().toLowerCase() === 'https' ? 'https' : 'http';
+  return `${scheme}://${headers.get('host') ?? ''}`;
 }
 
 function pathOf(url: string): string {

@@ -9,6 +9,10 @@ export interface Settings {
   readonly host: string;
   /** Port of the API. */
   readonly port: number;
+  /** Address at which workers reach this API process; absent: found from `host` and `port`. */
+  readonly advertise: string | undefined;
+  /** Seconds without input or output after which a session of ECS Exec ends. */
+  readonly execIdleTimeout: number;
   /** Region that `longshore env` prints; requests name their own. */
   readonly region: string;
   /** Account of the first key pair. */
@@ -48,6 +52,10 @@ export interface Settings {
   readonly serviceHealthyAfter: number;
   /** Where Lambda functions of lifecycle hooks are invoked; absent: nowhere. */
   readonly lambdaEndpoint: string | undefined;
+  /** Where workers send containers' output; absent: Longshore's own CloudWatch Logs. */
+  readonly logsEndpoint: string | undefined;
+  /** MiB on disk that the API keeps of logs at most. */
+  readonly logsLimit: number;
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -81,6 +89,22 @@ const defaultDataDir = () => join(homedir(), '.longshore');
 export const settingTable: readonly SettingRow[] = [
   row('host', '--host', 'LONGSHORE_HOST', '127.0.0.1', 'address that the API listens on', text('127.0.0.1')),
   row('port', '--port', 'LONGSHORE_PORT', '4566', 'port of the API', whole(4566, 1, 65535)),
+  row(
+    'advertise',
+    '--advertise',
+    'LONGSHORE_ADVERTISE',
+    'its host and port',
+    'address at which workers reach this API process, for ECS Exec: http://10.0.0.5:4566',
+    address(),
+  ),
+  row(
+    'execIdleTimeout',
+    '--exec-idle-timeout',
+    'LONGSHORE_EXEC_IDLE_TIMEOUT',
+    '1200',
+    'seconds without input or output after which a session of ECS Exec ends',
+    whole(1200, 1),
+  ),
   row('region', '--region', 'LONGSHORE_REGION', 'us-east-1', 'region that `longshore env` prints', text('us-east-1')),
   row(
     'accountId',
@@ -234,6 +258,22 @@ export const settingTable: readonly SettingRow[] = [
     'none',
     "where lifecycle hooks' Lambda functions are invoked",
     address(),
+  ),
+  row(
+    'logsEndpoint',
+    '--logs-endpoint',
+    'LONGSHORE_LOGS_ENDPOINT',
+    'its own',
+    "CloudWatch Logs that containers' output is sent to",
+    address(),
+  ),
+  row(
+    'logsLimit',
+    '--logs-limit',
+    'LONGSHORE_LOGS_LIMIT',
+    '10240',
+    'MiB of logs that are kept on disk; beyond that the oldest go',
+    whole(10_240, 64),
   ),
   row(
     'warmPool',

@@ -95,6 +95,8 @@ export type PullPolicy = 'default' | 'always' | 'once' | 'prefer-cached';
 
 export interface PullRequest {
   readonly image: string;
+  /** `sha256:…`, as an earlier pull of `image` told it: exactly that is brought, wherever the tag points by now. */
+  readonly digest?: string;
   readonly policy: PullPolicy;
   readonly platform: { readonly os: 'linux'; readonly architecture: 'amd64' | 'arm64' };
   readonly credentials?: { readonly username: string; readonly password: string };
@@ -297,14 +299,20 @@ export interface ExecConfig {
   readonly tty: boolean;
   readonly user?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Variables for a container that has none of their names. */
+  readonly defaultEnvironment?: Readonly<Record<string, string>>;
 }
 
+/**
+ * A command belongs to the process that runs it here: what is left of one after a crash is ended by the next `recover`.
+ * A command that cannot be run (no such program) rejects `exec`, or reading its output, with DriverError kind `start`.
+ */
 export interface ExecSession {
   readonly output: AsyncIterable<LogChunk>;
   write(data: Uint8Array): Promise<void>;
   resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
   close(): void;
-  /** Ends the command by force where the host allows it; otherwise only lets go of it. */
+  /** Ends the command and all that belongs to its terminal by force where the host allows it; otherwise lets go of it. */
   kill(): Promise<void>;
   wait(): Promise<{ readonly exitCode: number }>;
 }

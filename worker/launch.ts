@@ -122,7 +122,6 @@ async function attachNetwork(task: RunningTask): Promise<void> {
     ...observed,
     networkInterface: networkInterface(spec, sandbox),
     connectivityAt: observed.connectivityAt ?? now,
-    pullStartedAt: observed.pullStartedAt ?? now,
   }));
 }
 
@@ -159,12 +158,9 @@ async function startContainer(
   let facts: ObservedContainer = {};
   try {
     const image = await pull(task, definition, resources);
-    const pullStoppedAt = clock();
-    facts = { imageDigest: image.digest, createdAt: pullStoppedAt };
-    if (dependenciesOf(definition).length > 0) {
-      await waitForOthers(task, definition, facts.imageDigest, pullStoppedAt);
-      facts = { ...facts, createdAt: clock() };
-    }
+    // Images are pulled without waiting; what follows waits for the containers that this one depends on.
+    if (dependenciesOf(definition).length > 0) await waitForOthers(task, definition);
+    facts = { imageDigest: image.digest, createdAt: clock() };
     const config = containerConfig(task.recorder.task, resources.complete(definition), image, {
       mostOpenFiles: task.context.mostOpenFiles,
       sharedProcesses: task.shared.pidMode === 'task',
@@ -180,10 +176,7 @@ async function startContainer(
       return await starts(async () => await startOnce(task, handle, careful));
     };
     facts = { ...facts, startedAt: await attempt(task, 'start', start, definition) };
-    recordLater(task, (observed) => ({
-      ...withContainer(observed, name, facts),
-      pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
-    }));
+    recordLater(task, (observed) => withContainer(observed, name, facts));
     task.watch(name, handle);
     return 'done';
   } catch (error) {
@@ -205,6 +198,7 @@ async function recordFailure(
   const decision = { code: 'TaskFailedToStart', reason: stoppedReason } as const;
   await recorder.record((observed, newest) => ({
     ...withContainer(observed, name, { ...facts, finishedAt, reason: message }),
+    ...(essential ? { executionStoppedAt: observed.executionStoppedAt ?? finishedAt } : {}),
     ...(essential && !stopDecision(newest) ? { stop: { ...decision, at: finishedAt } } : {}),
   }));
   if (!essential) return 'done';
@@ -212,17 +206,8 @@ async function recordFailure(
   return 'not started';
 }
 
-/** Images are pulled without waiting; what follows waits for the containers that this one depends on. */
-async function waitForOthers(
-  task: RunningTask,
-  definition: ContainerDefinition,
-  imageDigest: string | undefined,
-  pullStoppedAt: number,
-): Promise<void> {
-  recordLater(task, (observed) => ({
-    ...withContainer(observed, definition.name ?? '', imageOf(imageDigest)),
-    pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
-  }));
+/** Resolves when the container may start. @throws LaunchError when it never may */
+async function waitForOthers(task: RunningTask, definition: ContainerDefinition): Promise<void> {
   const gate = await passGate(task, definition);
   if (gate === 'stopped') throw new DriverError('cancelled', 'The task is to stop.');
   if (gate.state === 'closed') throw new LaunchError(gate.reason, { stoppedReason: 'Task failed to start' });
@@ -247,10 +232,40 @@ function recordLater(task: RunningTask, change: (observed: Observed, newest: Tas
   task.recorder.record(change).catch((error: unknown) => task.log.debug({ err: error }, 'a record failed'));
 }
 
+/** As the ECS agent: a task's pull begins with its first image and ends with its last, brought or not. */
 async function pull(task: RunningTask, definition: ContainerDefinition, resources: TaskResources): Promise<ImageInfo> {
+  const { clock } = task.context;
+  const pullStartedAt = clock();
+  recordLater(task, (observed) => ({ ...observed, pullStartedAt: observed.pullStartedAt ?? pullStartedAt }));
+  let image: ImageInfo | undefined;
+  try {
+    image = await bringImage(task, definition, resources);
+    return image;
+  } finally {
+    const pullStoppedAt = clock();
+    recordLater(task, (observed) => ({
+      ...withContainer(observed, definition.name ?? '', imageOf(image?.digest)),
+      pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
+    }));
+  }
+}
+
+/** What must run: what a deployment chose, or what the image was when a worker before this one brought it. */
+function knownDigest({ spec, observed }: Task, name: string): string | undefined {
+  return (
+    spec.containers.find((container) => container.name === name)?.imageDigest ?? observed.containers[name]?.imageDigest
+  );
+}
+
+async function bringImage(
+  task: RunningTask,
+  definition: ContainerDefinition,
+  resources: TaskResources,
+): Promise<ImageInfo> {
   const { driver, pullPolicy } = task.context;
   const container = plannedContainer(task.recorder.task, definition);
   const { image } = container;
+  const digest = knownDigest(task.recorder.task, container.name);
   const credentials = resources.registryCredentials(definition);
   const architecture = task.recorder.task.spec.cpuArchitecture === 'ARM64' ? ('arm64' as const) : ('amd64' as const);
   for (let retries = 0; ; retries += 1) {
@@ -259,6 +274,7 @@ async function pull(task: RunningTask, definition: ContainerDefinition, resource
         async () =>
           await driver.pullImage({
             image,
+            ...(digest !== undefined && { digest }),
             policy: pullPolicy,
             platform: { os: 'linux', architecture },
             container,
@@ -273,9 +289,9 @@ async function pull(task: RunningTask, definition: ContainerDefinition, resource
       const again =
         error instanceof DriverError && (error.kind === 'image-registry' || error.kind === 'image-not-found');
       if (!again || retries >= pullRetries) {
-        throw new LaunchError(failureReason('pull', error, { image, platform: `linux/${architecture}`, retries }), {
-          cause: error,
-        });
+        const wanted = digest === undefined || image.includes('@') ? image : `${image}@${digest}`;
+        const platform = `linux/${architecture}`;
+        throw new LaunchError(failureReason('pull', error, { image: wanted, platform, retries }), { cause: error });
       }
     }
   }

@@ -6,14 +6,19 @@ import type { Logger } from 'pino';
 import { systemAfter, systemClock } from '../core/clock.ts';
 import { readEfsFileSystems } from '../core/efs.ts';
 import type { FencedError } from '../core/errors.ts';
+import { answerSummons } from '../core/exec/summons.ts';
 import { ownProcess } from '../core/process-identity.ts';
 import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import type { Settings } from '../core/settings.ts';
+import { createExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createStore } from '../core/store/index.ts';
+import { taskKey } from '../core/task.ts';
 import { startApiForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
+import { createExecSessions } from './exec/exec-sessions.ts';
+import { noTranscript } from './exec/transcript.ts';
 import { openDriver } from './open-driver.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
@@ -21,6 +26,8 @@ import { createTaskRunners } from './task-runners.ts';
 
 /** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
 const jobConcurrency = 500;
+/** Milliseconds that the client of an ECS Exec session may be away before its command is ended. */
+const resumeWithin = 60_000;
 
 export interface WorkerOptions {
   readonly settings: Settings;
@@ -99,6 +106,18 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       closing: closing.signal,
       fenced,
     });
+    const execSessions = createExecSessions({
+      driver,
+      store: createExecSessionStore(redis, settings.redisPrefix),
+      clock: systemClock,
+      after: systemAfter,
+      log,
+      idleTimeout: settings.execIdleTimeout * 1000,
+      resumeWithin,
+      openTranscript: noTranscript,
+      container: (session) => runners.handle(taskKey(session), session.container),
+    });
+    undo.push(execSessions.close);
     // Before the tasks are read: a job that comes later is not lost.
     const queue = { prefix: settings.redisPrefix, worker: settings.workerName };
     await dropTaskJobs(jobs, queue);
@@ -107,6 +126,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const failed = (error: unknown) => log.warn({ err: error }, 'a job failed');
     const consumer = consumeTaskJobs(jobs, { ...queue, concurrency: jobConcurrency }, runners.look, failed);
     undo.push(consumer.close);
+    const calls = connectRedis(options.redisUrl, { patience: null, name: `${name}-exec` });
+    calls.on('error', () => {});
+    undo.push(async () => calls.disconnect());
+    await answerSummons(calls, queue, execSessions.answer);
     registration.start((tasks) => {
       for (const task of tasks) runners.look(task).catch(failed);
     });

@@ -50,6 +50,8 @@ export interface RunnerContext {
 }
 
 export interface TaskRunner {
+  /** A container that was started here; undefined: it has not been. */
+  handle(container: string): ContainerHandle | undefined;
   /** Looks again at what is wanted. */
   poke(): void;
   /** Stops the task for a reason of the worker's own. */
@@ -98,6 +100,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
   const launched = new Promise<void>((resolve) => {
     launchDone = resolve;
   });
+  const started = new Map<string, WatchedContainer>();
   const ended = run().catch(over).finally(launchDone);
 
   async function run(): Promise<void> {
@@ -111,7 +114,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       shared: definition?.body ?? {},
       stopping: stop.signal,
       halted: AbortSignal.any([context.closing, stop.signal]),
-      started: new Map(),
+      started,
       recovered,
       watch,
       exited,
@@ -182,6 +185,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
   return {
     launched,
     ended,
+    handle: (container) => started.get(container)?.handle,
     poke() {
       recorder.refresh().then((newest) => {
         if (stopDecision(newest)) stop.abort();

@@ -10,6 +10,7 @@ import {
   stopDecision,
 } from '../../core/lifecycle.ts';
 import type { Millis, Task, TaskContainerSpec } from '../../core/task.ts';
+import { managedAgents } from './managed-agent.ts';
 
 /** @param options.tags false: the list of tags is there, but empty, as without `include: [TAGS]` */
 export function taskView(task: Task, options: { readonly tags: boolean }): SdkTask {
@@ -71,6 +72,7 @@ function containerView(task: Task, container: TaskContainerSpec): Container {
     networkBindings: [],
     networkInterfaces: address === undefined ? [] : [{ attachmentId: spec.attachmentId, privateIpv4Address: address }],
     healthStatus: containerHealthStatus(task, container.name),
+    ...managedAgents(task, container.name),
     cpu: String(container.cpu),
     ...(container.memory !== undefined && { memory: String(container.memory) }),
     ...(container.memoryReservation !== undefined && { memoryReservation: String(container.memoryReservation) }),

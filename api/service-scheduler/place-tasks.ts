@@ -62,6 +62,24 @@ function blueprintOf(
     startedBy: deployment.id,
     serviceName: service.name,
     enableExecuteCommand,
+    imageDigests: imageDigests(deployment, definition),
     createdAt,
   };
+}
+
+/**
+ * All tasks of a revision run the images that its first one pulled, whatever their tags mean by now, unless the
+ * definition says otherwise. (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html)
+ */
+function imageDigests({ revision }: Deployment, { body }: TaskDefinition): Readonly<Record<string, string>> {
+  const loose = new Set(
+    (body.containerDefinitions ?? [])
+      .filter(({ versionConsistency }) => versionConsistency === 'disabled')
+      .map(({ name }) => name),
+  );
+  return Object.fromEntries(
+    revision.containerImages.flatMap(({ containerName, imageDigest }) =>
+      imageDigest === undefined || loose.has(containerName) ? [] : [[containerName, imageDigest]],
+    ),
+  );
 }

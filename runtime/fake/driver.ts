@@ -19,6 +19,7 @@ import {
 import { behaviourFrom, execResult, type FakeBehaviour, type FakeStep, type FakeSubject } from './behaviour.ts';
 import { type FakeClock, realClock } from './clock.ts';
 import { type JournalEntry, openJournal } from './journal.ts';
+import { openFakeTerminal } from './terminal.ts';
 import { checkMounts, checkVolumes } from './volumes.ts';
 
 export type { FakeBehaviour, FakeStep, FakeSubject } from './behaviour.ts';
@@ -174,13 +175,14 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       limitations: ['Containers are simulated: nothing runs.'],
     }),
 
-    async pullImage({ image, container, onProgress, signal }) {
+    async pullImage({ image, digest, container, onProgress, signal }) {
       cancelled(signal);
       const behaviour = behaviourOf(container ?? { name: '', image, environment: {} });
       onProgress?.({ status: 'Pulling (simulated)' });
       await pass(behaviour.pullMilliseconds, signal);
       failing(behaviour, 'pull');
-      return { image, digest: `sha256:${Buffer.from(image).toString('hex').padEnd(64, '0').slice(0, 64)}` };
+      const named = `sha256:${Buffer.from(image).toString('hex').padEnd(64, '0').slice(0, 64)}`;
+      return { image, digest: digest ?? behaviour.digest ?? named };
     },
 
     async createSandbox(config, signal) {
@@ -279,10 +281,11 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
         });
     },
 
-    async exec(handle, { command }) {
+    async exec(handle, { command, tty }) {
       const container = find(handle);
       if (container.startedAt === undefined || container.exit)
         throw new DriverError('start', `Container ${handle.name} is not running.`);
+      if (tty) return openFakeTerminal(command, endOf(container));
       const exitCode = execResult(container.behaviour, container.execs);
       container.execs += 1;
       let kill: () => void = () => {};

@@ -22,6 +22,8 @@ export interface Blueprint {
   /** The service that the tasks are started for. */
   readonly serviceName?: string;
   readonly enableExecuteCommand: boolean;
+  /** `sha256:…` by container name, where the image was resolved before: those containers run exactly that. */
+  readonly imageDigests?: Readonly<Record<string, string>>;
   readonly createdAt: Millis;
 }
 
@@ -68,6 +70,7 @@ export function newTaskSpec(
       (container): TaskContainerSpec => ({
         name: container.name ?? '',
         image: container.image ?? '',
+        ...pinned(common.imageDigests?.[container.name ?? '']),
         essential: container.essential ?? true,
         id: newUuid(),
         runtimeId: `${taskId}-${tenDigits(newUuid())}`,
@@ -79,6 +82,10 @@ export function newTaskSpec(
     ),
     createdAt: common.createdAt,
   };
+}
+
+function pinned(imageDigest: string | undefined): Pick<TaskContainerSpec, 'imageDigest'> {
+  return imageDigest === undefined ? {} : { imageDigest };
 }
 
 /** Ten decimal digits from the first, random, part of a UUID. */
