@@ -24,6 +24,9 @@ import { createServices } from './services.ts';
 /** Reconnections that a request waits for: about three seconds, then it answers ServerException. */
 const redisPatience = 10;
 
+/** Milliseconds that a command may take, then the request answers ServerException. */
+const redisTimeout = 10_000;
+
 export interface ApiOptions {
   readonly settings: Settings;
   readonly redisUrl: string;
@@ -40,7 +43,12 @@ export interface RunningApi {
 export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise<RunningApi> {
   await loadOrCreateCredentials(settings.dataDir, settings.accountId);
   const secretsKey = await loadOrCreateSecretsKey(secretsKeyPath(settings));
-  const redis = connectRedis(redisUrl, { patience: redisPatience, name: 'longshore-api', batch: true });
+  const redis = connectRedis(redisUrl, {
+    patience: redisPatience,
+    commandTimeout: redisTimeout,
+    name: 'longshore-api',
+    batch: true,
+  });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis is away'));
   // BullMQ's connections wait for Redis however long it takes.
   const queues = connectRedis(redisUrl, { patience: null, name: 'longshore-api-queues' });

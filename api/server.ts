@@ -8,6 +8,7 @@ import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Settings } from '../core/settings.ts';
+import { createBodyReader } from './body.ts';
 import type { CredentialSource } from './credentials.ts';
 import { AwsError, describeError, unknownOperation } from './errors.ts';
 import type { Service } from './protocol/service.ts';
@@ -52,8 +53,6 @@ export interface Listening {
 
 /** Milliseconds that requests under way have to end when the server closes. */
 const closeGrace = 10_000;
-/** A refused body is read on up to this many times its limit, so that the client gets to read the answer. */
-const refusedBodyFactor = 4;
 /** HTTP status of what node's parser refuses; 400 for everything else. */
 const parserStatus: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 /** Bytes of a body that is for no service. */
@@ -62,6 +61,7 @@ const strangersBodyLimit = 4 * 2 ** 20;
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { services, sites = [], credentials, settings, clock, log } = options;
   const verify = createVerifier({ credentials, clock, clockSkew: settings.clockSkew });
+  const readBody = createBodyReader();
   const app = new Hono<{ Bindings: HttpBindings }>();
   let closing = false;
   /** Answers that are generated while they are sent. */
@@ -255,27 +255,6 @@ function readHead(incoming: IncomingMessage): WireRequest {
     headers.set(name, earlier === undefined ? value : `${earlier},${value}`);
   }
   return { method: incoming.method ?? '', url: incoming.url ?? '/', headers };
-}
-
-/** @throws AwsError when the body is longer than `limit` bytes or does not come to its end */
-async function readBody(incoming: IncomingMessage, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of incoming) {
-      length += chunk.length;
-      if (length <= limit) chunks.push(chunk);
-      else chunks.length = 0;
-      if (length > limit * refusedBodyFactor) break;
-    }
-  } catch (error) {
-    throw new AwsError('RequestAbortedException', 'The request ended before its body was complete.', { cause: error });
-  }
-  if (length > limit)
-    throw new AwsError('RequestEntityTooLargeException', `The request body is longer than ${limit} bytes.`, {
-      status: 413,
-    });
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
 }
 
 /** Behind a proxy that ends TLS, its word counts for the scheme; the host is as the client wrote and signed it. */

@@ -27,7 +27,7 @@ export interface Driver {
 
   /**
    * Makes ready what sandboxes need (bridge, pause image, warm pool). Call once, before anything else; only
-   * capabilities and clean work without it, and then make nothing.
+   * capabilities, recover and clean work without it, and then make nothing.
    */
   open(): Promise<void>;
   /** Stops timers and connections, removes the unused warm pool; leaves sandboxes and their containers running. */
@@ -58,10 +58,17 @@ export interface Driver {
   /** Sends the stop signal, waits, then kills. Resolves when the container has ended. */
   stopContainer(handle: ContainerHandle, graceSeconds: number): Promise<void>;
   removeContainer(handle: ContainerHandle): Promise<void>;
+  /** Freezes a running container's processes. One that is frozen or does not run is left as it is. */
+  pauseContainer(handle: ContainerHandle): Promise<void>;
+  /** Lets them go on. stopContainer needs it first. */
+  resumeContainer(handle: ContainerHandle): Promise<void>;
   /** undefined: no such container. */
   inspectContainer(handle: ContainerHandle): Promise<ContainerState | undefined>;
 
-  /** The container's output in order, oldest first; ends with the container unless it ended before. */
+  /**
+   * The container's output in order, oldest first; ends with the container unless it ended before. A chunk is a line with
+   * its line feed, or a part of a long one.
+   */
   logs(handle: ContainerHandle, options: LogOptions): AsyncIterable<LogChunk>;
   exec(handle: ContainerHandle, config: ExecConfig): Promise<ExecSession>;
   stats(handle: ContainerHandle): Promise<ContainerStats>;
@@ -234,6 +241,8 @@ export interface ContainerConfig {
   readonly noNewPrivileges?: boolean;
   readonly init?: boolean;
   readonly tty?: boolean;
+  /** Bytes of output that are kept at least for those who have not read it yet. Older output makes room. Default: 64 MiB. */
+  readonly logCapacity?: number;
   readonly stdinOpen?: boolean;
   readonly stopSignal?: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -284,6 +293,8 @@ export interface LogOptions {
   readonly follow: boolean;
   /** Milliseconds since the epoch; may be fractional. */
   readonly since?: number;
+  /** Only what follows the chunk that had this position. */
+  readonly after?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -292,6 +303,8 @@ export interface LogChunk {
   readonly data: Uint8Array;
   /** When it was written, milliseconds since the epoch, fractional; absent where it is not recorded (tty, exec). */
   readonly at?: number;
+  /** Where the chunk lies in the container's output, in the driver's own words; absent: not kept (exec). */
+  readonly position?: string;
 }
 
 export interface ExecConfig {

@@ -13,6 +13,7 @@ import {
 import { containerConfig, plannedContainer, sandboxConfig } from './container-config.ts';
 import { dependenciesOf, passGate } from './dependencies.ts';
 import { failureReason, longestReason, type Step } from './failure.ts';
+import { refusal } from './output/awslogs.ts';
 import { ClosingError, persistently } from './persistence.ts';
 import { withContainer } from './recorder.ts';
 import { ResourceError } from './resource-error.ts';
@@ -22,6 +23,8 @@ import { volumeConfigs } from './volumes.ts';
 
 /** How long an engine that does not answer is waited for before the launch fails, milliseconds. */
 const enginePatience = 120_000;
+/** The same for the service that output goes to. */
+const outputPatience = 30_000;
 /** Times that a pull is tried again when the registry did not answer or does not know the image. */
 const pullRetries = 1;
 
@@ -43,6 +46,7 @@ export async function launch(task: RunningTask): Promise<void> {
     if (task.stopping.aborted || task.recorder.task.observed.startedAt !== undefined) return;
     await attachNetwork(task);
     const resources = await fetchResources(task);
+    await prepareOutput(task, resources);
     // Nothing of the launch may go on when the task is shut down: all containers are waited for.
     const outcomes = await Promise.allSettled(
       task.containers.map(async (definition) => await startContainer(task, definition, resources)),
@@ -71,7 +75,12 @@ async function takeBack(task: RunningTask, recovered: RecoveredSandbox): Promise
   const before = recorder.task.observed;
   for (const { name } of recorder.task.spec.containers) {
     const state = recovered.containers.find(({ handle }) => handle.name === name);
-    if (before.containers[name]?.finishedAt !== undefined) continue;
+    if (before.containers[name]?.finishedAt !== undefined) {
+      // Its end is on record; what it wrote may not have been delivered.
+      if (state && state.status !== 'created') task.output?.start(state.handle);
+      task.output?.finish(name);
+      continue;
+    }
     if (state && failedToStart(state)) {
       const start = failureReason(
         'start',
@@ -145,6 +154,29 @@ async function fetchResources(task: RunningTask): Promise<TaskResources> {
   }
 }
 
+/** Log streams exist before the first container does, as on Fargate; a service that does not answer is waited for. */
+async function prepareOutput(
+  { context, containers, started, halted, output, log }: RunningTask,
+  resources: TaskResources,
+) {
+  if (output === undefined) return;
+  const deadline = context.clock() + outputPatience;
+  const prepare = async (definition: ContainerDefinition) =>
+    await persistently(
+      async () => await output.prepare(definition, resources.secretLogOptions(definition), halted),
+      halted,
+      (error) => error instanceof ResourceError || context.clock() > deadline,
+      (error) => log.warn({ err: error }, 'where output goes does not answer; trying again'),
+    );
+  try {
+    await Promise.all(containers.filter(({ name = '' }) => !started.has(name)).map(prepare));
+  } catch (error) {
+    if (halted.aborted) throw new DriverError('cancelled', 'The task is to stop.');
+    const reason = error instanceof ResourceError ? error : new ResourceError(refusal(error as Error));
+    throw new LaunchError(reason.message.slice(0, longestReason), { cause: error });
+  }
+}
+
 /** Essential containers that cannot start stop the task; others fail alone. */
 async function startContainer(
   task: RunningTask,
@@ -160,13 +192,14 @@ async function startContainer(
     const image = await pull(task, definition, resources);
     // Images are pulled without waiting; what follows waits for the containers that this one depends on.
     if (dependenciesOf(definition).length > 0) await waitForOthers(task, definition);
-    facts = { imageDigest: image.digest, createdAt: clock() };
+    facts = { imageDigest: image.digest };
     const config = containerConfig(task.recorder.task, resources.complete(definition), image, {
       mostOpenFiles: task.context.mostOpenFiles,
       sharedProcesses: task.shared.pidMode === 'task',
     });
     const create = async () => await starts(async () => await driver.createContainer(config, task.stopping));
     const handle = await attempt(task, 'create', create, definition);
+    facts = { ...facts, createdAt: clock() };
     if (isVolumeSource(task, name)) recordLater(task, (observed) => withContainer(observed, name, facts));
     if (task.stopping.aborted) return 'not started';
     let mayHaveStarted = task.recovered !== undefined;

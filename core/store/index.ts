@@ -1,4 +1,5 @@
 /** The store on Redis. */
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { createAccountSettingStore } from './account-setting-store.ts';
 import { createClusterStore } from './cluster-store.ts';
@@ -22,6 +23,11 @@ export function createStore(redis: Redis, { prefix, wake = () => {} }: StoreOpti
   const workers = createWorkerStore(connection);
   const tasks = createTaskStore(connection, workers.list);
   return {
+    async identity() {
+      const key = `${prefix}:store`;
+      await redis.set(key, randomUUID(), 'NX');
+      return (await redis.get(key)) ?? '';
+    },
     clusters: createClusterStore(connection),
     taskDefinitions: createTaskDefinitionStore(connection),
     tasks,

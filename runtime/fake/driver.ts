@@ -264,17 +264,22 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       journal.write({ type: 'container-removed', id: handle.id });
     },
 
+    pauseContainer: async () => {},
+    resumeContainer: async () => {},
+
     inspectContainer: async (handle) => {
       const container = containers.get(handle.id);
       return container && stateOf(container);
     },
 
-    async *logs(handle, { follow, since = 0, signal }): AsyncGenerator<LogChunk> {
+    async *logs(handle, { follow, since = 0, after, signal }): AsyncGenerator<LogChunk> {
       const container = find(handle);
       const { output } = container.behaviour;
       const { startedAt } = container;
-      if (output && startedAt !== undefined && startedAt >= since)
-        yield { stream: 'stdout', data: Buffer.from(output), at: startedAt };
+      const lines = output && startedAt !== undefined && startedAt >= since ? output.split(/(?<=\n)/) : [];
+      for (const [index, line] of lines.entries())
+        if (index >= Number(after ?? 0))
+          yield { stream: 'stdout', data: Buffer.from(line), at: startedAt ?? 0, position: String(index + 1) };
       if (follow && !container.exit && !signal?.aborted)
         await endOf(container, signal).catch((error: unknown) => {
           if (!(error instanceof DriverError && error.kind === 'cancelled')) throw error;
@@ -316,6 +321,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
     },
 
     async recover() {
+      open();
       return [...sandboxes.values()].map(({ config, sandbox, containers: inside }) => ({
         id: config.id,
         sandbox,

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Task } from '@aws-sdk/client-ecs';
+import { StopTaskCommand, type Task } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFakeDriver } from '../../runtime/fake/driver.ts';
 import {
@@ -125,8 +125,13 @@ describe('the times of a task', () => {
   it('that ran: all of them, one after another', async () => {
     const task = await run(lifecycle, [{ name: 'app', environment: { FAKE_PULL_MS: 5, FAKE_START_MS: 5 } }]);
     const running = await until(lifecycle, task, is('RUNNING'), 1);
-    expect(container(running, 'app')).toMatchObject({ imageDigest: expect.stringMatching(/^sha256:/) });
-    await stop(lifecycle, task);
+    expect(container(running, 'app')).toMatchObject({
+      imageDigest: expect.stringMatching(/^sha256:/),
+      runtimeId: expect.stringMatching(`^${task.slice(-32)}-\\d{10}$`),
+    });
+    const answer = await lifecycle.ecs.send(new StopTaskCommand({ task }));
+    expect(answer.task).toMatchObject({ lastStatus: 'RUNNING', desiredStatus: 'STOPPED' });
+    expect(answer.task?.stoppingAt).toBeInstanceOf(Date);
     const end = await until(lifecycle, task, is('STOPPED'), 1);
     expect(times(end)).not.toContain(undefined);
     ordered(end);

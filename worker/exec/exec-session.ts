@@ -173,9 +173,12 @@ export function startExecSession(context: ExecSessionContext, spec: ExecSessionS
   }
 
   async function live(): Promise<void> {
-    const output = await run().catch(explain);
+    const output = await run().catch(async (error: unknown) => {
+      await exec?.kill().catch((failure: unknown) => log.warn({ err: failure }, 'a command could not be ended'));
+      return explain(error);
+    });
     cancelIdle();
-    if (exec && over.signal.aborted) await exec.kill().catch(() => {});
+    over.abort();
     // A client that is away hears the end when it comes back in time.
     await away;
     await channel.finish(output);
