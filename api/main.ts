@@ -8,6 +8,7 @@ import { createWaker, scheduleSweeps } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import { loadOrCreateSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
 import { createVault } from '../core/secrets/vault.ts';
+import { createServiceQueue } from '../core/service-queue.ts';
 import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
@@ -18,6 +19,7 @@ import { openLogs } from './logs/open.ts';
 import { ownAddress } from './own-address.ts';
 import { defaultRegistryHost, openRegistry } from './registry/open.ts';
 import { createApiServer } from './server.ts';
+import { startServiceScheduler } from './service-scheduler/scheduler.ts';
 import { createServices } from './services.ts';
 
 /** Reconnections that a request waits for: about three seconds, then it answers ServerException. */
@@ -55,6 +57,11 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const failed = (error: Error) => log.warn({ err: error }, 'a queue failed');
   const waker = createWaker(queues, settings.redisPrefix, failed);
   const store = createStore(redis, { prefix: settings.redisPrefix, wake: waker.wake });
+  const serviceQueue = createServiceQueue(queues, settings.redisPrefix, failed);
+  // Waits in Redis for what happens to tasks.
+  const events = connectRedis(redisUrl, { patience: null, name: 'longshore-api-events' });
+  events.on('error', () => {});
+  const efs = () => readEfsFileSystems(settings.efs);
   const sessions = createSessionIssuer(async () => secretsKey, systemClock);
   const logs = await openLogs({
     redis,
@@ -83,8 +90,10 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     clock: systemClock,
     newUuid: randomUUID,
     logs: logs.handlers,
-    efs: () => readEfsFileSystems(settings.efs),
     registry: registry.deps,
+    efs,
+    wakeService: serviceQueue.wake,
+    lambdaEndpoint: settings.lambdaEndpoint,
   });
   let port = settings.port;
   const execSite = createExecSite({
@@ -106,6 +115,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     await logs.close();
     redis.disconnect();
     queues.disconnect();
+    events.disconnect();
   };
   try {
     const listening = await server.listen();
@@ -122,12 +132,27 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
       },
       failed,
     );
+    const scheduler = await startServiceScheduler(
+      {
+        store,
+        queue: serviceQueue,
+        clock: systemClock,
+        newUuid: randomUUID,
+        healthyAfter: settings.serviceHealthyAfter * 1000,
+        ...(settings.lambdaEndpoint && { lambdaEndpoint: settings.lambdaEndpoint }),
+        efs,
+        log,
+      },
+      { jobs: queues, events, prefix: settings.redisPrefix },
+    );
     return {
       endpoint,
       async close() {
         execSite.close();
         await listening.close();
         await sweeps.close();
+        await scheduler.close();
+        await serviceQueue.close();
         await waker.close();
         await disconnect();
       },

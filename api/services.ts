@@ -11,6 +11,7 @@ import { createSecretStore, type SecretStore } from '../core/store/secret-store.
 import type { Store } from '../core/store/store.ts';
 import type { EcrDeps } from './ecr/deps.ts';
 import { ecrHandlers } from './ecr/index.ts';
+import type { EcsDeps } from './ecs/deps.ts';
 import { ecsHandlers } from './ecs/index.ts';
 import type { LogsHandlers } from './logs/deps.ts';
 import { cloudwatchLogsService } from './protocol/cloudwatch-logs.ts';
@@ -36,6 +37,9 @@ export interface ServicesNeeds {
   readonly efs?: () => EfsFileSystems;
   /** Absent: ECR is not offered. */
   readonly registry?: EcrDeps;
+  /** See EcsDeps. */
+  readonly wakeService?: EcsDeps['wakeService'];
+  readonly lambdaEndpoint?: string | undefined;
 }
 
 export interface ApiServices {
@@ -48,7 +52,7 @@ export interface ApiServices {
 }
 
 export function createServices(needs: ServicesNeeds): ApiServices {
-  const { redis, prefix, store, vault, clock, newUuid, logs, efs, registry } = needs;
+  const { redis, prefix, store, vault, clock, newUuid, logs, efs, registry, wakeService, lambdaEndpoint } = needs;
   const parameters = createParameterStore(redis, { prefix, vault });
   const secrets = createSecretStore(redis, { prefix, vault });
   const execSessions = createExecSessionStore(redis, prefix);
@@ -58,7 +62,17 @@ export function createServices(needs: ServicesNeeds): ApiServices {
     execSessions,
     summon: call,
     services: [
-      ecsService(ecsHandlers({ store, execSessions, clock, newUuid, ...(efs && { efs }) })),
+      ecsService(
+        ecsHandlers({
+          store,
+          execSessions,
+          clock,
+          newUuid,
+          ...(efs && { efs }),
+          ...(wakeService && { wakeService }),
+          ...(lambdaEndpoint && { lambdaEndpoint }),
+        }),
+      ),
       ssmService(ssmHandlers({ parameters, execSessions, summon: call, clock })),
       secretsManagerService(secretsManagerHandlers({ secrets, clock, newUuid })),
       cloudwatchLogsService(logs),

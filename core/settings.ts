@@ -50,6 +50,10 @@ export interface Settings {
   readonly secretsManagerEndpoint: string | undefined;
   /** Where workers have environment files from; absent: Amazon S3. */
   readonly s3Endpoint: string | undefined;
+  /** Seconds after RUNNING at which a service's task without a health check counts as healthy. */
+  readonly serviceHealthyAfter: number;
+  /** Where Lambda functions of lifecycle hooks are invoked; absent: nowhere. */
+  readonly lambdaEndpoint: string | undefined;
   /** Where workers send containers' output; absent: Longshore's own CloudWatch Logs. */
   readonly logsEndpoint: string | undefined;
   /** MiB on disk that the API keeps of logs at most. */
@@ -256,6 +260,22 @@ export const settingTable: readonly SettingRow[] = [
     'LONGSHORE_S3_ENDPOINT',
     'Amazon S3',
     'S3 that tasks have their environment files from',
+    address(),
+  ),
+  row(
+    'serviceHealthyAfter',
+    '--service-healthy-after',
+    'LONGSHORE_SERVICE_HEALTHY_AFTER',
+    '40',
+    "seconds after RUNNING at which a service's task without a health check counts as healthy",
+    whole(40, 0, 86_400),
+  ),
+  row(
+    'lambdaEndpoint',
+    '--lambda-endpoint',
+    'LONGSHORE_LAMBDA_ENDPOINT',
+    'none',
+    "where lifecycle hooks' Lambda functions are invoked",
     address(),
   ),
   row(
