@@ -16,6 +16,7 @@ import { createCredentialSource, loadOrCreateCredentials, withSessions } from '.
 import { createExecSite } from './exec/exec-site.ts';
 import { openLogs } from './logs/open.ts';
 import { ownAddress } from './own-address.ts';
+import { defaultRegistryHost, openRegistry } from './registry/open.ts';
 import { createApiServer } from './server.ts';
 import { createServices } from './services.ts';
 
@@ -65,6 +66,15 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     newUuid: randomUUID,
     log,
   });
+  const registry = await openRegistry({
+    redis,
+    settings,
+    registryHost: () => settings.registryHost ?? defaultRegistryHost(settings),
+    readKey: async () => secretsKey,
+    clock: systemClock,
+    newUuid: randomUUID,
+    log,
+  });
   const { services, secrets, execSessions, summon } = createServices({
     redis,
     prefix: settings.redisPrefix,
@@ -74,6 +84,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     newUuid: randomUUID,
     logs: logs.handlers,
     efs: () => readEfsFileSystems(settings.efs),
+    registry: registry.deps,
   });
   let port = settings.port;
   const execSite = createExecSite({
@@ -85,7 +96,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   });
   const server = createApiServer({
     services,
-    sites: [execSite],
+    sites: [execSite, registry.site],
     credentials: withSessions(createCredentialSource(settings.dataDir), sessions),
     settings,
     clock: systemClock,

@@ -9,9 +9,12 @@ import { createExecSessionStore, type ExecSessionStore } from '../core/store/exe
 import { createParameterStore } from '../core/store/parameter-store.ts';
 import { createSecretStore, type SecretStore } from '../core/store/secret-store.ts';
 import type { Store } from '../core/store/store.ts';
+import type { EcrDeps } from './ecr/deps.ts';
+import { ecrHandlers } from './ecr/index.ts';
 import { ecsHandlers } from './ecs/index.ts';
 import type { LogsHandlers } from './logs/deps.ts';
 import { cloudwatchLogsService } from './protocol/cloudwatch-logs.ts';
+import { ecrService } from './protocol/ecr.ts';
 import { ecsService } from './protocol/ecs.ts';
 import { secretsManagerService } from './protocol/secrets-manager.ts';
 import type { Service } from './protocol/service.ts';
@@ -31,6 +34,8 @@ export interface ServicesNeeds {
   readonly logs: LogsHandlers;
   /** Where EFS file systems really are; absent: nowhere. */
   readonly efs?: () => EfsFileSystems;
+  /** Absent: ECR is not offered. */
+  readonly registry?: EcrDeps;
 }
 
 export interface ApiServices {
@@ -42,7 +47,8 @@ export interface ApiServices {
   readonly summon: (worker: string, summons: Summons) => Promise<boolean>;
 }
 
-export function createServices({ redis, prefix, store, vault, clock, newUuid, logs, efs }: ServicesNeeds): ApiServices {
+export function createServices(needs: ServicesNeeds): ApiServices {
+  const { redis, prefix, store, vault, clock, newUuid, logs, efs, registry } = needs;
   const parameters = createParameterStore(redis, { prefix, vault });
   const secrets = createSecretStore(redis, { prefix, vault });
   const execSessions = createExecSessionStore(redis, prefix);
@@ -56,6 +62,7 @@ export function createServices({ redis, prefix, store, vault, clock, newUuid, lo
       ssmService(ssmHandlers({ parameters, execSessions, summon: call, clock })),
       secretsManagerService(secretsManagerHandlers({ secrets, clock, newUuid })),
       cloudwatchLogsService(logs),
+      ...(registry ? [ecrService(ecrHandlers(registry))] : []),
     ],
   };
 }
