@@ -32,8 +32,6 @@ import { createTaskRunners } from './task-runners.ts';
 
 /** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
 const jobConcurrency = 500;
-/** Milliseconds that the client of an ECS Exec session may be away before its command is ended. */
-const resumeWithin = 60_000;
 
 export interface WorkerOptions {
   readonly settings: Settings;
@@ -118,6 +116,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       fenced,
     });
     const issuer = createSessionIssuer(async () => await readSecretsKey(secretsKeyPath(settings)), systemClock);
+    const { logsEndpoint } = settings;
+    const logs = logsClients(logsEndpoint ?? options.endpoint, logsEndpoint === undefined ? issuer : undefined);
     const execSessions = createExecSessions({
       driver,
       store: createExecSessionStore(redis, settings.redisPrefix),
@@ -125,10 +125,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       after: systemAfter,
       log,
       idleTimeout: settings.execIdleTimeout * 1000,
-      resumeWithin,
+      resumeWithin: settings.execResumeWithin * 1000,
       openTranscript: createTranscripts(
         [
-          logGroupTranscripts(logsClients(options.endpoint, issuer), systemClock),
+          logGroupTranscripts(logs, systemClock),
           bucketTranscripts(settings.s3Endpoint),
         ],
         log,
