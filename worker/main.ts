@@ -127,10 +127,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       idleTimeout: settings.execIdleTimeout * 1000,
       resumeWithin: settings.execResumeWithin * 1000,
       openTranscript: createTranscripts(
-        [
-          logGroupTranscripts(logs, systemClock),
-          bucketTranscripts(settings.s3Endpoint),
-        ],
+        [logGroupTranscripts(logs, systemClock), bucketTranscripts(settings.s3Endpoint)],
         log,
       ),
       container: (session) => runners.handle(taskKey(session), session.container),
