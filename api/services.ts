@@ -5,6 +5,7 @@ import type { EfsFileSystems } from '../core/efs.ts';
 import type { Summons } from '../core/exec/session.ts';
 import { summon } from '../core/exec/summons.ts';
 import type { Vault } from '../core/secrets/vault.ts';
+import type { SessionIssuer } from '../core/session-credentials.ts';
 import { createExecSessionStore, type ExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createParameterStore } from '../core/store/parameter-store.ts';
 import { createSecretStore, type SecretStore } from '../core/store/secret-store.ts';
@@ -16,8 +17,10 @@ import { ecsService } from './protocol/ecs.ts';
 import { secretsManagerService } from './protocol/secrets-manager.ts';
 import type { Service } from './protocol/service.ts';
 import { ssmService } from './protocol/ssm.ts';
+import { stsService } from './protocol/sts.ts';
 import { secretsManagerHandlers } from './secrets-manager/index.ts';
 import { ssmHandlers } from './ssm/index.ts';
+import { stsHandlers } from './sts/index.ts';
 
 export interface ServicesNeeds {
   readonly redis: Redis;
@@ -25,6 +28,8 @@ export interface ServicesNeeds {
   readonly prefix: string;
   readonly store: Store;
   readonly vault: Vault;
+  /** Issues temporary credentials. */
+  readonly sessions: SessionIssuer;
   readonly clock: Clock;
   readonly newUuid: () => string;
   /** What answers for CloudWatch Logs. */
@@ -42,7 +47,17 @@ export interface ApiServices {
   readonly summon: (worker: string, summons: Summons) => Promise<boolean>;
 }
 
-export function createServices({ redis, prefix, store, vault, clock, newUuid, logs, efs }: ServicesNeeds): ApiServices {
+export function createServices({
+  redis,
+  prefix,
+  store,
+  vault,
+  clock,
+  newUuid,
+  logs,
+  efs,
+  sessions,
+}: ServicesNeeds): ApiServices {
   const parameters = createParameterStore(redis, { prefix, vault });
   const secrets = createSecretStore(redis, { prefix, vault });
   const execSessions = createExecSessionStore(redis, prefix);
@@ -56,6 +71,7 @@ export function createServices({ redis, prefix, store, vault, clock, newUuid, lo
       ssmService(ssmHandlers({ parameters, execSessions, summon: call, clock })),
       secretsManagerService(secretsManagerHandlers({ secrets, clock, newUuid })),
       cloudwatchLogsService(logs),
+      stsService(stsHandlers({ sessions })),
     ],
   };
 }

@@ -110,6 +110,7 @@ async function start(
     redis: connection,
     prefix,
     store,
+    sessions,
     vault: createVault(async () => secretsKey),
     clock,
     newUuid,
