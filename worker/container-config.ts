@@ -10,8 +10,10 @@ import { mountConfig } from './volumes.ts';
 const openFiles = 65_535;
 /** Processes and threads of a whole task: enough for any server, too few for a fork bomb to hurt the host. */
 const taskPids = 4096;
-/** Bytes of output that wait for their delivery; a definition's `max-buffer-size` may ask for more. */
+/** Bytes of output that may wait for their delivery; a definition's `max-buffer-size` may ask for more. */
 const leastLogCapacity = 64 * 2 ** 20;
+/** One that is held when its output is not taken in fast enough goes on a moment before it is. */
+const blockingLogCapacity = 192 * 2 ** 20;
 /** The least CPU weight that engines know; ECS gives it to containers without `cpu`. */
 const leastShares = 2;
 
@@ -57,6 +59,7 @@ export interface TaskWide {
   readonly mostOpenFiles?: number | undefined;
   /** `pidMode` is `task`. */
   readonly sharedProcesses?: boolean;
+  readonly files?: ContainerConfig['files'];
 }
 
 /**
@@ -66,10 +69,10 @@ export function containerConfig(
   task: Task,
   definition: ContainerDefinition,
   image: ImageInfo,
-  { mostOpenFiles = openFiles, sharedProcesses = false }: TaskWide = {},
+  { mostOpenFiles = openFiles, sharedProcesses = false, files = [] }: TaskWide = {},
 ): ContainerConfig {
   const { linuxParameters } = definition;
-  const logCapacity = bufferSize(definition.logConfiguration);
+  const logCapacity = capacity(definition);
   return {
     ...plannedContainer(task, definition),
     sandboxId: task.spec.taskId,
@@ -85,9 +88,10 @@ export function containerConfig(
     capabilities: { add: linuxParameters?.capabilities?.add ?? [], drop: linuxParameters?.capabilities?.drop ?? [] },
     init: linuxParameters?.initProcessEnabled ?? false,
     ...(sharedProcesses ? { sharedProcesses } : {}),
+    ...(files.length > 0 ? { files } : {}),
     ...mountConfig(definition),
     tty: definition.pseudoTerminal ?? false,
-    ...(logCapacity === undefined ? {} : { logCapacity: Math.max(logCapacity, leastLogCapacity) }),
+    ...(logCapacity === undefined ? {} : { logCapacity }),
     stdinOpen: definition.interactive ?? false,
     labels: {
       ...definition.dockerLabels,
@@ -95,6 +99,12 @@ export function containerConfig(
       'com.amazonaws.ecs.container-name': definition.name ?? '',
     },
   };
+}
+
+function capacity({ logConfiguration }: ContainerDefinition): number | undefined {
+  if (logConfiguration === undefined) return undefined;
+  const least = logConfiguration.options?.mode === 'blocking' ? blockingLogCapacity : leastLogCapacity;
+  return Math.max(least, bufferSize(logConfiguration) ?? 0);
 }
 
 /** What ECS puts into every Fargate container, below what the definition says. */
