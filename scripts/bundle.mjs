@@ -18,6 +18,16 @@ const benchApart = {
   },
 };
 
+/** A bundled CommonJS package that is imported late has no named exports, so Node itself loads these. */
+const lateSdks = {
+  name: 'late-sdks',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@aws-sdk\// }, ({ kind, path }) =>
+      kind === 'dynamic-import' ? { path, external: true } : undefined,
+    );
+  },
+};
+
 /** What CommonJS packages expect to be there. */
 const banner = `import { createRequire as bundledRequire } from 'node:module';
 import { fileURLToPath as bundledPath } from 'node:url';
@@ -41,6 +51,6 @@ await build({
   banner: { js: banner },
   // Compiled for one kind of machine, or not there at all: asked for when they are used.
   external: ['*.node', 'classic-level', 'cpu-features', 'msgpackr-extract'],
-  plugins: [benchApart],
+  plugins: [benchApart, lateSdks],
   logLevel: 'warning',
 });

@@ -27,7 +27,9 @@ export async function preparePackages(root, say) {
   await alone(root, async () => {
     if (packagesAreInstalled(root)) return;
     say('Installing npm packages …');
-    await run(root, 'npm', ['ci', '--no-audit', '--no-fund'], 'npm ci failed; its output above says why.');
+    // The packages' scripts would compile what is prebuilt or optional, with headers from outside the registry.
+    const options = ['--ignore-scripts', '--no-audit', '--no-fund'];
+    await run(root, 'npm', ['ci', ...options], 'npm ci failed; its output above says why.');
   });
 }
 
