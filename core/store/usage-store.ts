@@ -3,8 +3,8 @@
  * hour after its last sample. Workers write it, whoever has Redis reads it.
  */
 import type { Redis } from 'ioredis';
-import { type Millis, type TaskKey, taskKey } from '../task.ts';
 import type { Scope } from '../scope.ts';
+import { type Millis, type TaskKey, taskKey } from '../task.ts';
 
 /** What a container has used so far, or uses right now. */
 export interface ContainerUsage {

@@ -2,8 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DriverError } from '../../runtime/driver.ts';
 import type { TaskRoles } from '../task-role.ts';
-import type { Readings } from '../usage.ts';
 import type { RunningTask } from '../task-runner.ts';
+import type { Readings } from '../usage.ts';
 import type { Subject } from './describe.ts';
 import { type ProtectionNeeds, taskProtection } from './protection.ts';
 import type { Asker } from './routes.ts';
