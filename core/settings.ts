@@ -15,6 +15,8 @@ export interface Settings {
   readonly advertise: string | undefined;
   /** Seconds without input or output after which a session of ECS Exec ends. */
   readonly execIdleTimeout: number;
+  /** Seconds that the client of a session may be away before what it runs is ended. */
+  readonly execResumeWithin: number;
   /** Region that `longshore env` prints; requests name their own. */
   readonly region: string;
   /** Account of the first key pair. */
@@ -112,6 +114,14 @@ export const settingTable: readonly SettingRow[] = [
     '1200',
     'seconds without input or output after which a session of ECS Exec ends',
     whole(1200, 1),
+  ),
+  row(
+    'execResumeWithin',
+    '--exec-resume-within',
+    'LONGSHORE_EXEC_RESUME_WITHIN',
+    '60',
+    'seconds that a client of ECS Exec may lose its connection for before its command is ended',
+    whole(60, 1),
   ),
   row('region', '--region', 'LONGSHORE_REGION', 'us-east-1', 'region that `longshore env` prints', region('us-east-1')),
   row(

@@ -341,7 +341,8 @@ export interface ExecConfig {
 }
 
 /**
- * A command belongs to the process that runs it here: what is left of one after a crash is ended by the next `recover`.
+ * A command belongs to the process that runs it here: what is left of one after a crash is ended by `recover` of a driver
+ * that was opened.
  * A command that cannot be run (no such program) rejects `exec`, or reading its output, with DriverError kind `start`.
  */
 export interface ExecSession {
