@@ -8,6 +8,7 @@ import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Settings } from '../core/settings.ts';
+import { createBodyReader } from './body.ts';
 import type { CredentialSource } from './credentials.ts';
 import { AwsError, describeError, unknownOperation } from './errors.ts';
 import type { Service } from './protocol/service.ts';
@@ -52,8 +53,8 @@ export interface Listening {
 
 /** Milliseconds that requests under way have to end when the server closes. */
 const closeGrace = 10_000;
-/** A refused body is read on up to this many times its limit, so that the client gets to read the answer. */
-const refusedBodyFactor = 4;
+/** Milliseconds that a request for an AWS service may take to come. */
+const bodyTime = 60_000;
 /** HTTP status of what node's parser refuses; 400 for everything else. */
 const parserStatus: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 /** Bytes of a body that is for no service. */
@@ -62,6 +63,7 @@ const strangersBodyLimit = 4 * 2 ** 20;
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { services, sites = [], credentials, settings, clock, log } = options;
   const verify = createVerifier({ credentials, clock, clockSkew: settings.clockSkew });
+  const readBody = createBodyReader();
   const app = new Hono<{ Bindings: HttpBindings }>();
   let closing = false;
   /** Answers that are generated while they are sent. */
@@ -124,28 +126,30 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     try {
       // Before anything is refused: an answer sent while the client still writes may never be read.
       const body = await readBody(incoming, service?.bodyLimit ?? strangersBodyLimit);
-      if (request.method !== 'POST' || pathOf(request.url) !== '/') throw notFound();
+      const isCall = protocol.methods.some((method) => method === request.method);
+      if (!isCall || pathOf(request.url) !== '/') throw notFound();
       if (!service) throw unrecognised(request);
       const operation = protocol.operation(request, body, service);
       progress.operation = operation.name;
       const caller = await verify(request, body, service);
       progress.accessKeyId = caller.accessKeyId;
       const target = { service, operation };
-      const output = await operation.run(protocol.decode(target, body), { caller, requestId });
-      return protocol.encode(target, output);
+      const output = await operation.run(protocol.decode(target, body, request), {
+        caller,
+        requestId,
+        origin: originOf(request),
+      });
+      return protocol.encode(target, output, requestId);
     } catch (thrown) {
       const error = describeError(thrown, service);
       if (error.internal) log.error({ requestId, operation: progress.operation, err: thrown }, 'request failed');
-      return protocol.encodeError(service, error);
+      return protocol.encodeError(service, error, requestId);
     }
   }
 
   function recognise(request: WireRequest): { readonly protocol: WireProtocol; readonly service: Service | undefined } {
-    for (const protocol of wireProtocols) {
-      const service = protocol.recognise(request, services);
-      if (service) return { protocol, service };
-    }
-    return { protocol: fallbackProtocol, service: undefined };
+    const protocol = wireProtocols.find((each) => each.speaks(request)) ?? fallbackProtocol;
+    return { protocol, service: protocol.speaks(request) ? protocol.recognise(request, services) : undefined };
   }
 
   function siteOf(url: string | undefined): Site | undefined {
@@ -171,13 +175,22 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`);
   }
 
+  /** A body that does not come to its end holds no connection for ever. */
+  function limitTime(incoming: IncomingMessage): void {
+    const timer = setTimeout(() => {
+      const late = Object.assign(new Error('the body took too long'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+      if (!incoming.complete) refuseBytes(late, incoming.socket);
+    }, bodyTime).unref();
+    incoming.once('close', () => clearTimeout(timer));
+  }
+
   function refusal(thrown: unknown, status: number): WireAnswer & { readonly body: string } {
     const requestId = randomUUID();
     log.debug({ requestId, err: thrown }, 'request refused');
     const error = new AwsError('BadRequestException', 'The request is not valid HTTP, or did not come in time.', {
       status,
     });
-    const answer = fallbackProtocol.encodeError(undefined, describeError(error, undefined));
+    const answer = fallbackProtocol.encodeError(undefined, describeError(error, undefined), requestId);
     return { ...answer, headers: { ...answer.headers, 'x-amzn-RequestId': requestId }, body: String(answer.body) };
   }
 
@@ -193,15 +206,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
           // Longer than SDKs keep an idle connection, so that the client is who closes it.
           keepAliveTimeout: 75_000,
           headersTimeout: 15_000,
-          requestTimeout: 60_000,
+          // Sites take bodies for as long as they come; all others have `bodyTime`.
+          requestTimeout: 0,
           connectionsCheckingInterval: 5_000,
           // A missing Host is refused as every other bad request is, below.
           requireHostHeader: false,
         },
         (incoming, outgoing) => {
           const site = siteOf(incoming.url)?.request;
-          if (site) site(incoming, outgoing);
-          else listener(incoming, outgoing);
+          if (site) return site(incoming, outgoing);
+          limitTime(incoming);
+          listener(incoming, outgoing);
         },
       );
       server.on('clientError', refuseBytes);
@@ -253,25 +268,10 @@ function readHead(incoming: IncomingMessage): WireRequest {
   return { method: incoming.method ?? '', url: incoming.url ?? '/', headers };
 }
 
-/** @throws AwsError when the body is longer than `limit` bytes or does not come to its end */
-async function readBody(incoming: IncomingMessage, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of incoming) {
-      length += chunk.length;
-      if (length <= limit) chunks.push(chunk);
-      else chunks.length = 0;
-      if (length > limit * refusedBodyFactor) break;
-    }
-  } catch (error) {
-    throw new AwsError('RequestAbortedException', 'The request ended before its body was complete.', { cause: error });
-  }
-  if (length > limit)
-    throw new AwsError('RequestEntityTooLargeException', `The request body is longer than ${limit} bytes.`, {
-      status: 413,
-    });
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+/** Behind a proxy that ends TLS, its word counts for the scheme; the host is as the client wrote and signed it. */
+function originOf({ headers }: WireRequest): string {
+  const scheme = headers.get('x-forwarded-proto')?.split(',')[0]?.trim().toLowerCase() === 'https' ? 'https' : 'http';
+  return `${scheme}://${headers.get('host') ?? ''}`;
 }
 
 function pathOf(url: string): string {

@@ -1,14 +1,22 @@
 /** Every setting in one table: its flag, its environment variable, its default, and what it means. */
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { availableParallelism, homedir, hostname, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEfsFileSystems } from './efs.ts';
+import { overlap, parseRange, size } from './ipv4.ts';
+import { isRegion } from './scope.ts';
 
 export interface Settings {
   /** Address that the API listens on. */
   readonly host: string;
   /** Port of the API. */
   readonly port: number;
+  /** Address at which workers reach this API process; absent: found from `host` and `port`. */
+  readonly advertise: string | undefined;
+  /** Seconds without input or output after which a session of ECS Exec ends. */
+  readonly execIdleTimeout: number;
+  /** Seconds that the client of a session may be away before what it runs is ended. */
+  readonly execResumeWithin: number;
   /** Region that `longshore env` prints; requests name their own. */
   readonly region: string;
   /** Account of the first key pair. */
@@ -44,10 +52,22 @@ export interface Settings {
   readonly secretsManagerEndpoint: string | undefined;
   /** Where workers have environment files from; absent: Amazon S3. */
   readonly s3Endpoint: string | undefined;
+  /** Seconds after RUNNING at which a service's task without a health check counts as healthy. */
+  readonly serviceHealthyAfter: number;
+  /** Where Lambda functions of lifecycle hooks are invoked; absent: nowhere. */
+  readonly lambdaEndpoint: string | undefined;
   /** Where workers send containers' output; absent: Longshore's own CloudWatch Logs. */
   readonly logsEndpoint: string | undefined;
   /** MiB on disk that the API keeps of logs at most. */
   readonly logsLimit: number;
+  /** AWS_ENDPOINT_URL of tasks: `gateway` is this API at an address that they reach, `none` leaves it out. */
+  readonly taskEndpoint: string;
+  /** What the names of images in the registry begin with; absent: where the API listens. */
+  readonly registryHost: string | undefined;
+  /** Whose ECR image names are Longshore's own: of accounts that exist here, of all accounts, of none. */
+  readonly ecrImages: 'own' | 'all' | 'none';
+  /** Who gives the credentials of task roles: `own` is this installation, `aws` AWS STS, else an STS endpoint. */
+  readonly taskCredentials: string;
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -79,9 +99,33 @@ export interface SettingRow {
 const defaultDataDir = () => join(homedir(), '.longshore');
 
 export const settingTable: readonly SettingRow[] = [
-  row('host', '--host', 'LONGSHORE_HOST', '127.0.0.1', 'address that the API listens on', text('127.0.0.1')),
+  row('host', '--host', 'LONGSHORE_HOST', '127.0.0.1', 'address that the API listens on', hostName('127.0.0.1')),
   row('port', '--port', 'LONGSHORE_PORT', '4566', 'port of the API', whole(4566, 1, 65535)),
-  row('region', '--region', 'LONGSHORE_REGION', 'us-east-1', 'region that `longshore env` prints', text('us-east-1')),
+  row(
+    'advertise',
+    '--advertise',
+    'LONGSHORE_ADVERTISE',
+    'its host and port',
+    'address at which workers reach this API process, for ECS Exec: http://10.0.0.5:4566',
+    address(),
+  ),
+  row(
+    'execIdleTimeout',
+    '--exec-idle-timeout',
+    'LONGSHORE_EXEC_IDLE_TIMEOUT',
+    '1200',
+    'seconds without input or output after which a session of ECS Exec ends',
+    whole(1200, 1),
+  ),
+  row(
+    'execResumeWithin',
+    '--exec-resume-within',
+    'LONGSHORE_EXEC_RESUME_WITHIN',
+    '60',
+    'seconds that a client of ECS Exec may lose its connection for before its command is ended',
+    whole(60, 1),
+  ),
+  row('region', '--region', 'LONGSHORE_REGION', 'us-east-1', 'region that `longshore env` prints', region('us-east-1')),
   row(
     'accountId',
     '--account',
@@ -104,7 +148,7 @@ export const settingTable: readonly SettingRow[] = [
     'REDIS_URL',
     'embedded Redis',
     'a Redis or Valkey (6.2 or newer) to share between processes and machines',
-    optional(),
+    redisAddress(),
   ),
   row(
     'redisPrefix',
@@ -114,7 +158,14 @@ export const settingTable: readonly SettingRow[] = [
     'prefix of all keys; keep the braces for Redis Cluster',
     matching('{longshore}', /^\{[A-Za-z0-9_.-]+\}$/, 'a name in braces'),
   ),
-  row('dockerHost', '--docker-host', 'DOCKER_HOST', 'unix:///var/run/docker.sock', 'Docker Engine to use', optional()),
+  row(
+    'dockerHost',
+    '--docker-host',
+    'DOCKER_HOST',
+    'unix:///var/run/docker.sock',
+    'Docker Engine to use',
+    engineAddress(),
+  ),
   row(
     'runtime',
     '--runtime',
@@ -129,7 +180,11 @@ export const settingTable: readonly SettingRow[] = [
     'LONGSHORE_WORKER_NAME',
     "the host's name",
     'name of this worker; unique among the workers of one Redis',
-    (value) => value ?? hostname(),
+    matching(
+      hostname(),
+      /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/,
+      'a name of letters, digits, dots, dashes and underscores',
+    ),
   ),
   row(
     'workerCpu',
@@ -220,6 +275,22 @@ export const settingTable: readonly SettingRow[] = [
     address(),
   ),
   row(
+    'serviceHealthyAfter',
+    '--service-healthy-after',
+    'LONGSHORE_SERVICE_HEALTHY_AFTER',
+    '40',
+    "seconds after RUNNING at which a service's task without a health check counts as healthy",
+    whole(40, 0, 86_400),
+  ),
+  row(
+    'lambdaEndpoint',
+    '--lambda-endpoint',
+    'LONGSHORE_LAMBDA_ENDPOINT',
+    'none',
+    "where lifecycle hooks' Lambda functions are invoked",
+    address(),
+  ),
+  row(
     'logsEndpoint',
     '--logs-endpoint',
     'LONGSHORE_LOGS_ENDPOINT',
@@ -234,6 +305,38 @@ export const settingTable: readonly SettingRow[] = [
     '10240',
     'MiB of logs that are kept on disk; beyond that the oldest go',
     whole(10_240, 64),
+  ),
+  row(
+    'taskEndpoint',
+    '--task-endpoint',
+    'LONGSHORE_TASK_ENDPOINT',
+    'gateway',
+    'AWS_ENDPOINT_URL of tasks: gateway (this API), none, or an address',
+    wordOrAddress('gateway', ['none']),
+  ),
+  row(
+    'taskCredentials',
+    '--task-credentials',
+    'LONGSHORE_TASK_CREDENTIALS',
+    'own',
+    'who gives the credentials of task roles: own, aws, or the address of an STS',
+    wordOrAddress('own', ['aws']),
+  ),
+  row(
+    'registryHost',
+    '--registry-host',
+    'LONGSHORE_REGISTRY_HOST',
+    'where the API listens',
+    'host and port that the names of images in the registry begin with',
+    optionalMatching(/^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/, 'a host name with or without a port'),
+  ),
+  row(
+    'ecrImages',
+    '--ecr-images',
+    'LONGSHORE_ECR_IMAGES',
+    'own',
+    'whose images named ACCOUNT.dkr.ecr.REGION.amazonaws.com come from here: own (accounts that exist here), all, none',
+    oneOf('own', ['own', 'all', 'none']),
   ),
   row(
     'warmPool',
@@ -318,14 +421,39 @@ export function readSettings(
   for (const { key, env: variable, flag, read } of settingTable) {
     const given = flags[key] ?? env[variable];
     try {
-      settings[key] = read(given === '' ? undefined : given);
+      settings[key] = read(given?.trim() === '' ? undefined : given);
     } catch (error) {
       throw new SettingError(
         `${flags[key] === undefined ? variable : flag} is "${given}", but must be ${(error as Error).message}.`,
       );
     }
   }
-  return settings as unknown as Settings;
+  const all = settings as unknown as Settings;
+  checkNetwork(all);
+  return all;
+}
+
+/** The settings that a flag or a variable names. */
+export function givenSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Partial<Record<keyof Settings, string>>> = {},
+): ReadonlySet<keyof Settings> {
+  return new Set(settingTable.flatMap((row) => ((flags[row.key] ?? env[row.env])?.trim() ? [row.key] : [])));
+}
+
+/** What no setting shows alone. */
+function checkNetwork({ network, networkPrefix, warmPool }: Settings): void {
+  const whole = parseRange(network);
+  if (whole.prefixLength > networkPrefix)
+    throw new SettingError(
+      `LONGSHORE_NETWORK_PREFIX is ${networkPrefix}, but LONGSHORE_NETWORK ${network} is smaller than one worker's part of that size: take a prefix length from ${whole.prefixLength} to 29, or a larger network.`,
+    );
+  // The network's own address, the gateway's and the broadcast address are no task's.
+  const addresses = size(networkPrefix) - 3;
+  if (warmPool >= addresses)
+    throw new SettingError(
+      `LONGSHORE_WARM_POOL is ${warmPool}, but a worker's part of the network (prefix length ${networkPrefix}) has ${addresses} addresses, and tasks need some of them.`,
+    );
 }
 
 /** The environment that makes another process read the same settings. */
@@ -352,12 +480,42 @@ function row(
   return { key, flag, env, defaultText, description, read };
 }
 
-function text(otherwise: string): Read {
-  return (value) => value ?? otherwise;
+function hostName(otherwise: string): Read {
+  return (value) => {
+    if (value === undefined) return otherwise;
+    if (
+      !isIP(value) &&
+      !/^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/.test(value)
+    )
+      throw new Error('an IP address or a host name, such as 127.0.0.1, without scheme or port');
+    return value;
+  };
 }
 
-function optional(): Read {
-  return (value) => value;
+function region(otherwise: string): Read {
+  return (value) => {
+    if (value === undefined) return otherwise;
+    if (!isRegion(value)) throw new Error('the name of an AWS region, such as us-east-1');
+    return value;
+  };
+}
+
+function redisAddress(): Read {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const valid = /^unix:\/\/\/[^/]/.test(value) || (/^rediss?:\/\/[^/]/.test(value) && URL.canParse(value));
+    if (!valid) throw new Error('a redis://, rediss:// or unix:///path address');
+    return value;
+  };
+}
+
+function engineAddress(): Read {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const valid = /^unix:\/\/\/[^/]/.test(value) || (/^(tcp|https?):\/\/[^/]/.test(value) && URL.canParse(value));
+    if (!valid) throw new Error('a unix:///path, tcp://, http:// or https:// address');
+    return value;
+  };
 }
 
 function address(): Read {
@@ -368,10 +526,22 @@ function address(): Read {
   };
 }
 
+function wordOrAddress(otherwise: string, words: readonly string[]): Read {
+  const read = address();
+  return (value) => {
+    if (value === undefined || value === otherwise || words.includes(value)) return value ?? otherwise;
+    try {
+      return read(value);
+    } catch (error) {
+      throw new Error(`${[otherwise, ...words].join(', ')} or an http or https address`, { cause: error });
+    }
+  };
+}
+
 function whole(otherwise: number, least: number, most = Number.MAX_SAFE_INTEGER): Read {
   return (value) => {
     if (value === undefined) return otherwise;
-    const number = Number(value);
+    const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
     if (!Number.isSafeInteger(number) || number < least || number > most)
       throw new Error(
         `a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`,
@@ -401,7 +571,7 @@ function efsMapping(): Read {
 function factor(otherwise: number): Read {
   return (value) => {
     if (value === undefined) return otherwise;
-    const number = Number(value);
+    const number = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
     if (!(number > 0 && number <= 1000)) throw new Error('a number above 0 and at most 1000');
     return number;
   };
@@ -423,12 +593,24 @@ function matching(otherwise: string, pattern: RegExp, what: string): Read {
   };
 }
 
+/** This network, loopback, link-local (Fargate's metadata is there), multicast and what is reserved. */
+const unusable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'];
+function optionalMatching(pattern: RegExp, what: string): Read {
+  return (value) => {
+    if (value === undefined) return undefined;
+    if (!pattern.test(value)) throw new Error(what);
+    return value;
+  };
+}
+
 function networkRange(otherwise: string): Read {
   return (value) => {
     if (value === undefined) return otherwise;
     const [, address, length] = /^([\d.]+)\/(\d{1,2})$/.exec(value) ?? [];
     if (address === undefined || !isIPv4(address) || Number(length) < 8 || Number(length) > 28)
       throw new Error('an IPv4 range such as 10.213.0.0/16, with a prefix length from 8 to 28');
+    if (unusable.some((range) => overlap(parseRange(range), parseRange(value))))
+      throw new Error('a range of addresses that hosts may have, not loopback, link-local or multicast');
     return value;
   };
 }

@@ -4,6 +4,7 @@ import { clusterArn, taskArn } from '../core/arn.ts';
 import type { Task } from '../core/task.ts';
 import type { ContainerConfig, ImageInfo, PlannedContainer, SandboxConfig, VolumeConfig } from '../runtime/driver.ts';
 import { bufferSize } from './output/log-options.ts';
+import { completeEnvironment, type Surroundings } from './task-environment.ts';
 import { mountConfig } from './volumes.ts';
 
 /** Fargate's default of open files for each container. */
@@ -26,7 +27,7 @@ export function sandboxConfig(
   containers: readonly ContainerDefinition[],
   volumes: readonly VolumeConfig[] = [],
 ): SandboxConfig {
-  const sysctls = systemControls(containers);
+  const sysctls = systemControls(containers, isNetworkControl);
   return {
     id: task.spec.taskId,
     hostname: `task-${task.spec.taskId.slice(0, 12)}`,
@@ -38,6 +39,8 @@ export function sandboxConfig(
     },
     containers: containers.map((definition) => plannedContainer(task, definition)),
     labels: taskLabels(task),
+    // Accounts are worlds of their own, on the network too.
+    group: task.spec.accountId,
     ...(Object.keys(sysctls).length > 0 ? { sysctls } : {}),
     ...(volumes.length > 0 ? { volumes } : {}),
   };
@@ -48,7 +51,7 @@ export function plannedContainer(task: Task, definition: ContainerDefinition): P
   return {
     name: definition.name ?? '',
     image: definition.image ?? '',
-    environment: environment(task, definition),
+    environment: environment(definition, { region: task.spec.region }),
     limits: definition.memory === undefined ? {} : { memory: definition.memory * MiB },
   };
 }
@@ -59,6 +62,8 @@ export interface TaskWide {
   readonly mostOpenFiles?: number | undefined;
   /** `pidMode` is `task`. */
   readonly sharedProcesses?: boolean;
+  /** Default: nothing but the region. */
+  readonly surroundings?: Surroundings | undefined;
   readonly files?: ContainerConfig['files'];
 }
 
@@ -69,12 +74,14 @@ export function containerConfig(
   task: Task,
   definition: ContainerDefinition,
   image: ImageInfo,
-  { mostOpenFiles = openFiles, sharedProcesses = false, files = [] }: TaskWide = {},
+  { mostOpenFiles = openFiles, sharedProcesses = false, surroundings, files = [] }: TaskWide = {},
 ): ContainerConfig {
   const { linuxParameters } = definition;
   const logCapacity = capacity(definition);
+  const sysctls = systemControls([definition], (name) => !isNetworkControl(name));
   return {
     ...plannedContainer(task, definition),
+    ...(surroundings && { environment: environment(definition, surroundings) }),
     sandboxId: task.spec.taskId,
     image: image.image,
     ...(definition.entryPoint?.length ? { entrypoint: definition.entryPoint } : {}),
@@ -85,6 +92,7 @@ export function containerConfig(
     cpuShares: Math.max(definition.cpu ?? 0, leastShares),
     ...(definition.memoryReservation === undefined ? {} : { memoryReservation: definition.memoryReservation * MiB }),
     ulimits: ulimits(definition, mostOpenFiles),
+    ...(Object.keys(sysctls).length > 0 ? { sysctls } : {}),
     capabilities: { add: linuxParameters?.capabilities?.add ?? [], drop: linuxParameters?.capabilities?.drop ?? [] },
     init: linuxParameters?.initProcessEnabled ?? false,
     ...(sharedProcesses ? { sharedProcesses } : {}),
@@ -93,11 +101,7 @@ export function containerConfig(
     tty: definition.pseudoTerminal ?? false,
     ...(logCapacity === undefined ? {} : { logCapacity }),
     stdinOpen: definition.interactive ?? false,
-    labels: {
-      ...definition.dockerLabels,
-      ...taskLabels(task),
-      'com.amazonaws.ecs.container-name': definition.name ?? '',
-    },
+    labels: containerLabels(task, definition),
   };
 }
 
@@ -107,15 +111,9 @@ function capacity({ logConfiguration }: ContainerDefinition): number | undefined
   return Math.max(least, bufferSize(logConfiguration) ?? 0);
 }
 
-/** What ECS puts into every Fargate container, below what the definition says. */
-function environment(task: Task, definition: ContainerDefinition): Record<string, string> {
+function environment(definition: ContainerDefinition, surroundings: Surroundings): Record<string, string> {
   const own = Object.fromEntries((definition.environment ?? []).map(({ name = '', value = '' }) => [name, value]));
-  const namesRegion = 'AWS_REGION' in own || 'AWS_DEFAULT_REGION' in own;
-  return {
-    AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE',
-    ...(namesRegion ? {} : { AWS_REGION: task.spec.region, AWS_DEFAULT_REGION: task.spec.region }),
-    ...own,
-  };
+  return completeEnvironment(surroundings, own);
 }
 
 function ulimits(definition: ContainerDefinition, mostOpenFiles: number): ContainerConfig['ulimits'] {
@@ -128,13 +126,27 @@ function ulimits(definition: ContainerDefinition, mostOpenFiles: number): Contai
   return own.some(({ name }) => name === 'nofile') ? own : [...own, { name: 'nofile', soft: most, hard: most }];
 }
 
-/** Network sysctls belong to the namespace that all containers share. */
-function systemControls(containers: readonly ContainerDefinition[]): Record<string, string> {
+function systemControls(
+  containers: readonly ContainerDefinition[],
+  chosen: (name: string) => boolean,
+): Record<string, string> {
+  const all = containers.flatMap(({ systemControls: controls = [] }) => controls);
   return Object.fromEntries(
-    containers.flatMap((container) =>
-      (container.systemControls ?? []).map(({ namespace = '', value = '' }) => [namespace, value]),
-    ),
+    all.flatMap(({ namespace = '', value = '' }) => (chosen(namespace) ? [[namespace, value]] : [])),
   );
+}
+
+export function containerLabels(task: Task, definition: ContainerDefinition): Record<string, string> {
+  return {
+    ...definition.dockerLabels,
+    ...taskLabels(task),
+    'com.amazonaws.ecs.container-name': definition.name ?? '',
+  };
+}
+
+/** These belong to the namespace that all containers share; those of IPC are each container's own. */
+function isNetworkControl(name: string): boolean {
+  return name.startsWith('net.');
 }
 
 /** The labels that the ECS agent gives containers. */

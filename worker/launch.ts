@@ -2,6 +2,7 @@
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { stopDecision } from '../core/lifecycle.ts';
 import { networkInterface } from '../core/network-interface.ts';
+import { SecretsKeyError } from '../core/secrets/key.ts';
 import type { Observed, ObservedContainer, Task } from '../core/task.ts';
 import {
   type ContainerHandle,
@@ -18,6 +19,7 @@ import { ClosingError, persistently } from './persistence.ts';
 import { withContainer } from './recorder.ts';
 import { ResourceError } from './resource-error.ts';
 import { fetchNothing, type TaskResources } from './resources.ts';
+import type { Surroundings } from './task-environment.ts';
 import type { RunningTask } from './task-runner.ts';
 import { volumeConfigs } from './volumes.ts';
 
@@ -126,12 +128,12 @@ async function attachNetwork(task: RunningTask): Promise<void> {
     const config = sandboxConfig(recorder.task, task.containers, volumeConfigs(task.shared, context.efs));
     return await context.starts(async () => await context.driver.createSandbox(config, task.stopping));
   });
+  context.directory?.enter(sandbox.ipv4Address, task);
   const now = context.clock();
   recordLater(task, (observed, { spec }) => ({
     ...observed,
     networkInterface: networkInterface(spec, sandbox),
     connectivityAt: observed.connectivityAt ?? now,
-    pullStartedAt: observed.pullStartedAt ?? now,
   }));
 }
 
@@ -191,19 +193,18 @@ async function startContainer(
   let facts: ObservedContainer = {};
   try {
     const image = await pull(task, definition, resources);
-    const pullStoppedAt = clock();
-    facts = { imageDigest: image.digest, createdAt: pullStoppedAt };
-    if (dependenciesOf(definition).length > 0) {
-      await waitForOthers(task, definition, facts.imageDigest, pullStoppedAt);
-      facts = { ...facts, createdAt: clock() };
-    }
+    // Images are pulled without waiting; what follows waits for the containers that this one depends on.
+    if (dependenciesOf(definition).length > 0) await waitForOthers(task, definition);
+    facts = { imageDigest: image.digest };
     const config = containerConfig(task.recorder.task, resources.complete(definition), image, {
       mostOpenFiles: task.context.mostOpenFiles,
       sharedProcesses: task.shared.pidMode === 'task',
+      surroundings: await surroundingsOf(task, name),
       files: await task.output?.filesFor(definition, resources.secretLogOptions),
     });
     const create = async () => await starts(async () => await driver.createContainer(config, task.stopping));
     const handle = await attempt(task, 'create', create, definition);
+    facts = { ...facts, createdAt: clock() };
     if (isVolumeSource(task, name)) recordLater(task, (observed) => withContainer(observed, name, facts));
     if (task.stopping.aborted) return 'not started';
     let mayHaveStarted = task.recovered !== undefined;
@@ -213,15 +214,22 @@ async function startContainer(
       return await starts(async () => await startOnce(task, handle, careful));
     };
     facts = { ...facts, startedAt: await attempt(task, 'start', start, definition) };
-    recordLater(task, (observed) => ({
-      ...withContainer(observed, name, facts),
-      pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
-    }));
+    recordLater(task, (observed) => withContainer(observed, name, facts));
     task.watch(name, handle);
     return 'done';
   } catch (error) {
     if (!(error instanceof LaunchError)) throw error;
     return await recordFailure(task, name, facts, error);
+  }
+}
+
+async function surroundingsOf(task: RunningTask, name: string): Promise<Surroundings | undefined> {
+  try {
+    return await task.context.surroundings?.(task, name);
+  } catch (error) {
+    if (!(error instanceof SecretsKeyError)) throw error;
+    const reason = `ResourceInitializationError: the task's role cannot be given credentials: ${error.message}`;
+    throw new LaunchError(reason, { cause: error });
   }
 }
 
@@ -238,6 +246,7 @@ async function recordFailure(
   const decision = { code: 'TaskFailedToStart', reason: stoppedReason } as const;
   await recorder.record((observed, newest) => ({
     ...withContainer(observed, name, { ...facts, finishedAt, reason: message }),
+    ...(essential ? { executionStoppedAt: observed.executionStoppedAt ?? finishedAt } : {}),
     ...(essential && !stopDecision(newest) ? { stop: { ...decision, at: finishedAt } } : {}),
   }));
   if (!essential) return 'done';
@@ -245,17 +254,8 @@ async function recordFailure(
   return 'not started';
 }
 
-/** Images are pulled without waiting; what follows waits for the containers that this one depends on. */
-async function waitForOthers(
-  task: RunningTask,
-  definition: ContainerDefinition,
-  imageDigest: string | undefined,
-  pullStoppedAt: number,
-): Promise<void> {
-  recordLater(task, (observed) => ({
-    ...withContainer(observed, definition.name ?? '', imageOf(imageDigest)),
-    pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
-  }));
+/** Resolves when the container may start. @throws LaunchError when it never may */
+async function waitForOthers(task: RunningTask, definition: ContainerDefinition): Promise<void> {
   const gate = await passGate(task, definition);
   if (gate === 'stopped') throw new DriverError('cancelled', 'The task is to stop.');
   if (gate.state === 'closed') throw new LaunchError(gate.reason, { stoppedReason: 'Task failed to start' });
@@ -280,24 +280,62 @@ function recordLater(task: RunningTask, change: (observed: Observed, newest: Tas
   task.recorder.record(change).catch((error: unknown) => task.log.debug({ err: error }, 'a record failed'));
 }
 
+/** As the ECS agent: a task's pull begins with its first image and ends with its last, brought or not. */
 async function pull(task: RunningTask, definition: ContainerDefinition, resources: TaskResources): Promise<ImageInfo> {
+  const { clock } = task.context;
+  const seen = task.recorder.task.observed.containers[definition.name ?? ''];
+  // An earlier process brought it and said when; this one only looks that it is still there.
+  if (seen?.imageDigest !== undefined) return await bringImage(task, definition, resources);
+  const pullStartedAt = clock();
+  recordLater(task, (observed) => ({ ...observed, pullStartedAt: observed.pullStartedAt ?? pullStartedAt }));
+  let image: ImageInfo | undefined;
+  try {
+    image = await bringImage(task, definition, resources);
+    return image;
+  } finally {
+    const pullStoppedAt = clock();
+    recordLater(task, (observed) => ({
+      ...withContainer(observed, definition.name ?? '', imageOf(image?.digest)),
+      pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
+    }));
+  }
+}
+
+/** What must run: what a deployment chose, or what the image was when a worker before this one brought it. */
+function knownDigest({ spec, observed }: Task, name: string): string | undefined {
+  return (
+    spec.containers.find((container) => container.name === name)?.imageDigest ?? observed.containers[name]?.imageDigest
+  );
+}
+
+async function bringImage(
+  task: RunningTask,
+  definition: ContainerDefinition,
+  resources: TaskResources,
+): Promise<ImageInfo> {
   const { driver, pullPolicy } = task.context;
   const container = plannedContainer(task.recorder.task, definition);
   const { image } = container;
+  const digest = knownDigest(task.recorder.task, container.name);
   const credentials = resources.registryCredentials(definition);
   const architecture = task.recorder.task.spec.cpuArchitecture === 'ARM64' ? ('arm64' as const) : ('amd64' as const);
   for (let retries = 0; ; retries += 1) {
     try {
       return await persistently(
-        async () =>
-          await driver.pullImage({
+        async () => {
+          const own = await resolveOwnImage(task, image, digest);
+          const pulled = await driver.pullImage({
             image,
+            ...(digest !== undefined && { digest }),
             policy: pullPolicy,
             platform: { os: 'linux', architecture },
             container,
             ...(credentials && { credentials }),
+            ...(own && { image: own.image, credentials: own.credentials }),
             signal: task.stopping,
-          }),
+          });
+          return own ? { ...pulled, digest: own.digest } : pulled;
+        },
         task.halted,
         (error) => !(error instanceof DriverError && error.kind === 'engine'),
       );
@@ -306,12 +344,24 @@ async function pull(task: RunningTask, definition: ContainerDefinition, resource
       const again =
         error instanceof DriverError && (error.kind === 'image-registry' || error.kind === 'image-not-found');
       if (!again || retries >= pullRetries) {
-        throw new LaunchError(failureReason('pull', error, { image, platform: `linux/${architecture}`, retries }), {
-          cause: error,
-        });
+        const wanted = digest === undefined || image.includes('@') ? image : `${image}@${digest}`;
+        const platform = `linux/${architecture}`;
+        throw new LaunchError(failureReason('pull', error, { image: wanted, platform, retries }), { cause: error });
       }
     }
   }
+}
+
+/** @param digest when it is known already what must run */
+async function resolveOwnImage(
+  { context, recorder, shared, stopping }: RunningTask,
+  image: string,
+  digest: string | undefined,
+) {
+  const { accountId, region, overrides } = recorder.task.spec;
+  const roleArn = overrides?.executionRoleArn ?? shared.executionRoleArn;
+  const name = digest === undefined ? image : `${image.split('@')[0]}@${digest}`;
+  return await context.ownImage?.(name, { accountId, region, roleArn }, stopping);
 }
 
 /** Runs a step of the runtime; an engine that is away for a while is waited for. */

@@ -7,24 +7,36 @@ import type { Logger } from 'pino';
 import { systemAfter, systemClock } from '../core/clock.ts';
 import { readEfsFileSystems } from '../core/efs.ts';
 import type { FencedError } from '../core/errors.ts';
+import { answerSummons } from '../core/exec/summons.ts';
 import { ownProcess } from '../core/process-identity.ts';
 import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
+import { createTokenIssuer } from '../core/registry/tokens.ts';
 import { readSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
 import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
+import { createExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createStore } from '../core/store/index.ts';
-import { parseTaskKey } from '../core/task.ts';
-import { startApiForwarder } from './api-forwarder.ts';
+import { createRepositoryStore } from '../core/store/repository-store.ts';
+import { parseTaskKey, taskKey } from '../core/task.ts';
+import { startRegistryForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
-import { openDriver } from './open-driver.ts';
+import { createExecSessions } from './exec/exec-sessions.ts';
+import { createTranscripts } from './exec/transcript.ts';
+import { bucketTranscripts } from './exec/transcript-bucket.ts';
+import { logGroupTranscripts } from './exec/transcript-logs.ts';
+import { claimHost } from './host-claim.ts';
+import { countSandboxes, openDriver } from './open-driver.ts';
 import { keepCursors } from './output/cursor.ts';
 import { createDestinations } from './output/destinations.ts';
 import { createLogsClients } from './output/logs-clients.ts';
+import { createResolveOwnImage } from './own-images.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
+import { createTaskDirectory } from './task-directory.ts';
 import { createTaskRunners } from './task-runners.ts';
+import { openTaskServices } from './task-services.ts';
 
 /** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
 const jobConcurrency = 500;
@@ -55,6 +67,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const jobs = connectRedis(options.redisUrl, { patience: null, name: `${name}-jobs` });
   jobs.on('error', () => {}); // told by the other connection
   const store = createStore(redis, { prefix: settings.redisPrefix });
+  // A connection of its own: the lease must not wait behind what thousands of launches have to say.
+  const heart = connectRedis(options.redisUrl, { patience: null, name: `${name}-heartbeat` });
+  heart.on('error', () => {}); // told by the other connection
   const closing = new AbortController();
   const fenced = (error: FencedError) => {
     // The tasks are another's now: nothing that is under way here may go on.
@@ -62,14 +77,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     (options.fenced ?? endProcess)(error);
   };
   const instance = randomUUID();
-  const undo: (() => Promise<void>)[] = [async () => redis.disconnect(), async () => jobs.disconnect()];
+  const undo: (() => Promise<void>)[] = [redis, jobs, heart].map((one) => async () => one.disconnect());
 
   const disk = offeredDisk(settings);
 
   try {
     // The name comes first: two processes of one name must not both touch the runtime.
     const registration = await registerWorker(
-      store,
+      createStore(heart, { prefix: settings.redisPrefix }),
       {
         name: settings.workerName,
         instance,
@@ -86,19 +101,38 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       fenced,
     );
     undo.push(registration.close);
+    const claim = { worker: settings.workerName, store: await store.identity() };
+    await claimHost(settings.dataDir, claim, async () => await countSandboxes(settings, options.installation, log));
     const { driver, range } = await openDriver(store, settings, options.installation, log);
     undo.push(async () => await driver.close());
     const { maxOpenFiles } = await driver.capabilities();
+    const directory = createTaskDirectory();
+    const services = await openTaskServices({
+      driver,
+      range,
+      directory,
+      settings,
+      endpoint: options.endpoint,
+      earlier: () => undefined,
+      clock: systemClock,
+      log,
+    });
+    undo.push(services.close);
 
-    const logsClients = createLogsClients({
+    const logs = {
       elsewhere: settings.logsEndpoint,
       own: options.endpoint,
       sessions: createSessionIssuer(async () => await readSecretsKey(secretsKeyPath(settings)), systemClock),
-      sessionName: 'longshore',
+    };
+    // Whether a call that failed was carried out is looked up before it is repeated.
+    const outputClients = createLogsClients({ ...logs, sessionName: 'longshore', attempts: 1 });
+    const transcriptClients = createLogsClients({ ...logs, sessionName: 'ecs-execute-command', attempts: 3 });
+    undo.push(async () => {
+      for (const clients of [outputClients, transcriptClients]) clients.close();
     });
-    undo.push(async () => logsClients.close());
     const outputFolder = join(settings.dataDir, 'output', settings.workerName);
 
+    const ownImage = options.endpoint && settings.runtime !== 'fake' ? await ownImages(options.endpoint) : undefined;
     const runners = createTaskRunners({
       store,
       driver,
@@ -113,15 +147,33 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         folder: outputFolder,
         buffered: { bytes: 0 },
         clock: systemClock,
-        destination: createDestinations(logsClients),
+        destination: createDestinations(outputClients),
       },
+      ...(ownImage && { ownImage }),
       efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
+      directory,
+      surroundings: services.surroundings,
       starts: pLimit(settings.launchConcurrency),
       definition: createDefinitionCache(store),
       closing: closing.signal,
       fenced,
     });
+    const execSessions = createExecSessions({
+      driver,
+      store: createExecSessionStore(redis, settings.redisPrefix),
+      clock: systemClock,
+      after: systemAfter,
+      log,
+      idleTimeout: settings.execIdleTimeout * 1000,
+      resumeWithin: settings.execResumeWithin * 1000,
+      openTranscript: createTranscripts(
+        [logGroupTranscripts(transcriptClients, systemClock), bucketTranscripts(settings.s3Endpoint)],
+        log,
+      ),
+      container: (session) => runners.handle(taskKey(session), session.container),
+    });
+    undo.push(execSessions.close);
     // Before the tasks are read: a job that comes later is not lost.
     const queue = { prefix: settings.redisPrefix, worker: settings.workerName };
     await dropTaskJobs(jobs, queue);
@@ -132,12 +184,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const failed = (error: unknown) => log.warn({ err: error }, 'a job failed');
     const consumer = consumeTaskJobs(jobs, { ...queue, concurrency: jobConcurrency }, runners.look, failed);
     undo.push(consumer.close);
+    const calls = connectRedis(options.redisUrl, { patience: null, name: `${name}-exec` });
+    calls.on('error', () => {});
+    undo.push(async () => calls.disconnect());
+    await answerSummons(calls, queue, execSessions.answer);
     registration.start((tasks) => {
       for (const task of tasks) runners.look(task).catch(failed);
     });
-    if (options.endpoint && settings.runtime === 'docker') {
-      undo.push((await startApiForwarder(range.gateway, options.endpoint, log)).close);
-    }
     await store.workers.open(settings.workerName, instance, range.addresses - settings.warmPool);
     log.info({ worker: settings.workerName, network: range.subnet, runtime: settings.runtime }, 'worker is ready');
 
@@ -160,6 +213,19 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     closing.abort();
     await undoAll();
     throw error;
+  }
+
+  /** Images of this installation's registry are pulled by a loopback address, which engines trust without TLS. */
+  async function ownImages(endpoint: string) {
+    const forwarder = await startRegistryForwarder(endpoint, log);
+    undo.push(forwarder.close);
+    return createResolveOwnImage({
+      settings,
+      repositories: createRepositoryStore(redis, settings.redisPrefix),
+      tokens: createTokenIssuer(async () => await readSecretsKey(secretsKeyPath(settings)), systemClock),
+      endpoint,
+      enginePort: forwarder.port,
+    });
   }
 
   async function undoAll(): Promise<void> {

@@ -12,9 +12,12 @@ const longestStopTimeout = 120;
 
 export async function shutDown(task: RunningTask): Promise<void> {
   const { context, recorder } = task;
-  const stamp = async (fact: 'stoppingAt' | 'deprovisioningAt' | 'stoppedAt') => {
+  const stamp = async (
+    ...facts: readonly ('stoppingAt' | 'executionStoppedAt' | 'deprovisioningAt' | 'stoppedAt')[]
+  ) => {
     const now = context.clock();
-    await recorder.record((observed) => ({ ...observed, [fact]: observed[fact] ?? now }));
+    const stamps = Object.fromEntries(facts.map((fact) => [fact, now]));
+    await recorder.record((observed) => ({ ...stamps, ...observed }));
   };
   await stamp('stoppingAt');
   await stopInOrder(task);
@@ -22,7 +25,9 @@ export async function shutDown(task: RunningTask): Promise<void> {
   await Promise.all([...task.started.values()].map(({ ended }) => ended));
   await task.output?.drained();
   if (context.closing.aborted) throw new ClosingError('The worker is closing.');
-  await stamp('deprovisioningAt');
+  // As the ECS agent: a container that never ran has ended once its task is over.
+  const reachedHost = recorder.task.observed.connectivityAt !== undefined;
+  await stamp('deprovisioningAt', ...(reachedHost ? (['executionStoppedAt'] as const) : []));
   await untilDone(task, async () => await context.driver.removeSandbox(recorder.task.spec.taskId));
   await task.output?.forget();
   await stamp('stoppedAt');

@@ -13,7 +13,7 @@ import type { After, Clock } from '../core/clock.ts';
 import type { EfsFileSystems } from '../core/efs.ts';
 import { FencedError } from '../core/errors.ts';
 import { lastStatus, stopDecision } from '../core/lifecycle.ts';
-import { effectiveContainers } from '../core/overrides.ts';
+import { effectiveContainers, effectiveTask } from '../core/overrides.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Store, TaskDefinitionName } from '../core/store/store.ts';
 import type { StopDecision, Task } from '../core/task.ts';
@@ -23,11 +23,14 @@ import { type WatchedContainer, watchContainer } from './container-watch.ts';
 import { launch } from './launch.ts';
 import { withRouter } from './output/firelens.ts';
 import { createTaskOutput, type OutputContext, type TaskOutput } from './output/task-output.ts';
+import type { ResolveOwnImage } from './own-images.ts';
 import { ClosingError, persistently } from './persistence.ts';
 import { createRecorder, type Recorder, withContainer } from './recorder.ts';
 import { ResourceError } from './resource-error.ts';
 import { type FetchResources, fetchNothing } from './resources.ts';
 import { shutDown } from './shut-down.ts';
+import type { TaskDirectory } from './task-directory.ts';
+import type { Surroundings } from './task-environment.ts';
 
 export interface RunnerContext {
   readonly store: Store;
@@ -43,8 +46,14 @@ export interface RunnerContext {
   readonly resources?: FetchResources;
   /** Delivers containers' output; absent: it stays with the runtime. */
   readonly output?: OutputContext;
+  /** Finds images of Longshore's own registry; absent: every image is another's. */
+  readonly ownImage?: ResolveOwnImage;
   /** Highest `nofile` limit that this host gives. */
   readonly mostOpenFiles?: number;
+  /** Who has which address; absent: nobody asks. */
+  readonly directory?: TaskDirectory;
+  /** What a container finds around it; absent: nothing but its region. */
+  readonly surroundings?: (task: RunningTask, container: string) => Promise<Surroundings>;
   /** Bounds sandboxes and containers that are being started at once. */
   readonly starts: LimitFunction;
   readonly definition: (scope: Scope, name: TaskDefinitionName) => Promise<TaskDefinition | undefined>;
@@ -55,6 +64,8 @@ export interface RunnerContext {
 }
 
 export interface TaskRunner {
+  /** A container that was started here; undefined: it has not been. */
+  handle(container: string): ContainerHandle | undefined;
   /** Looks again at what is wanted. */
   poke(): void;
   /** Stops the task for a reason of the worker's own. */
@@ -73,7 +84,9 @@ export interface RunningTask {
   /** Definitions with the task's overrides. */
   readonly containers: readonly ContainerDefinition[];
   /** What the definition says of all its containers together. */
-  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode'>;
+  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode' | 'executionRoleArn'>;
+  /** ARN or name of the role that its programs have; undefined: none. */
+  readonly taskRole: string | undefined;
   /** Fires when the task is to stop, whoever decided. */
   readonly stopping: AbortSignal;
   /** Fires when nothing more is to be started: the task is to stop or the worker closes. */
@@ -105,6 +118,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
   const launched = new Promise<void>((resolve) => {
     launchDone = resolve;
   });
+  const started = new Map<string, WatchedContainer>();
   const ended = run().catch(over).finally(launchDone);
 
   const outputOf = {
@@ -133,9 +147,10 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       log,
       containers,
       shared: definition?.body ?? {},
+      taskRole: definition && effectiveTask(definition.body, task.spec.overrides).taskRoleArn,
       stopping: stop.signal,
       halted: AbortSignal.any([context.closing, stop.signal]),
-      started: new Map(),
+      started,
       output: context.output && createTaskOutput(context.output, { ...outputOf, containers }),
       recovered,
       watch,
@@ -150,6 +165,8 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       running.started.set(name, watched);
     }
 
+    const seen = task.observed.networkInterface;
+    if (seen && recovered?.sandbox) context.directory?.enter(seen.privateIpv4Address, running);
     if (stopDecision(task)) stop.abort();
     if (!definition)
       await decide({
@@ -161,6 +178,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
     await aborted(running.halted);
     if (context.closing.aborted) return;
     await shutDown(running);
+    context.directory?.leave(running);
     log.info({ status: 'STOPPED' }, 'task ended');
   }
 
@@ -208,6 +226,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
   return {
     launched,
     ended,
+    handle: (container) => started.get(container)?.handle,
     poke() {
       recorder.refresh().then((newest) => {
         if (stopDecision(newest)) stop.abort();

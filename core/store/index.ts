@@ -1,9 +1,11 @@
 /** The store on Redis. */
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { createAccountSettingStore } from './account-setting-store.ts';
 import { createClusterStore } from './cluster-store.ts';
 import type { Connection } from './connection.ts';
 import { createScripts } from './scripts.ts';
+import { createServiceStore } from './service-store.ts';
 import type { Store } from './store.ts';
 import { createTaskDefinitionStore } from './task-definition-store.ts';
 import { createTaskStore } from './task-store.ts';
@@ -19,10 +21,17 @@ export interface StoreOptions {
 export function createStore(redis: Redis, { prefix, wake = () => {} }: StoreOptions): Store {
   const connection: Connection = { redis, run: createScripts(redis), prefix, wake };
   const workers = createWorkerStore(connection);
+  const tasks = createTaskStore(connection, workers.list);
   return {
+    async identity() {
+      const key = `${prefix}:store`;
+      await redis.set(key, randomUUID(), 'NX');
+      return (await redis.get(key)) ?? '';
+    },
     clusters: createClusterStore(connection),
     taskDefinitions: createTaskDefinitionStore(connection),
-    tasks: createTaskStore(connection, workers.list),
+    tasks,
+    services: createServiceStore(connection, tasks),
     workers,
     accountSettings: createAccountSettingStore(connection),
   };

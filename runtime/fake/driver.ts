@@ -19,6 +19,7 @@ import {
 import { behaviourFrom, execResult, type FakeBehaviour, type FakeStep, type FakeSubject } from './behaviour.ts';
 import { type FakeClock, realClock } from './clock.ts';
 import { type JournalEntry, openJournal } from './journal.ts';
+import { openFakeTerminal } from './terminal.ts';
 import { checkMounts, checkVolumes } from './volumes.ts';
 
 export type { FakeBehaviour, FakeStep, FakeSubject } from './behaviour.ts';
@@ -170,17 +171,21 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       exec: true,
       stats: true,
       isolation: 'none',
+      separateNetworks: false,
       architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
       limitations: ['Containers are simulated: nothing runs.'],
     }),
 
-    async pullImage({ image, container, onProgress, signal }) {
+    offer: async () => {},
+
+    async pullImage({ image, digest, container, onProgress, signal }) {
       cancelled(signal);
       const behaviour = behaviourOf(container ?? { name: '', image, environment: {} });
       onProgress?.({ status: 'Pulling (simulated)' });
       await pass(behaviour.pullMilliseconds, signal);
       failing(behaviour, 'pull');
-      return { image, digest: `sha256:${Buffer.from(image).toString('hex').padEnd(64, '0').slice(0, 64)}` };
+      const named = `sha256:${Buffer.from(image).toString('hex').padEnd(64, '0').slice(0, 64)}`;
+      return { image, digest: digest ?? behaviour.digest ?? named };
     },
 
     async createSandbox(config, signal) {
@@ -284,10 +289,11 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
         });
     },
 
-    async exec(handle, { command }) {
+    async exec(handle, { command, tty }) {
       const container = find(handle);
       if (container.startedAt === undefined || container.exit)
         throw new DriverError('start', `Container ${handle.name} is not running.`);
+      if (tty) return openFakeTerminal(command, endOf(container));
       const exitCode = execResult(container.behaviour, container.execs);
       container.execs += 1;
       let kill: () => void = () => {};
@@ -318,6 +324,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
     },
 
     async recover() {
+      open();
       return [...sandboxes.values()].map(({ config, sandbox, containers: inside }) => ({
         id: config.id,
         sandbox,

@@ -12,6 +12,7 @@ import {
   loadOrCreateCredentials,
   withSessions,
 } from '../../api/credentials.ts';
+import { createExecSite } from '../../api/exec/exec-site.ts';
 import { type Logs, openLogs } from '../../api/logs/open.ts';
 import { createApiServer } from '../../api/server.ts';
 import { createServices } from '../../api/services.ts';
@@ -20,6 +21,7 @@ import { connectRedis } from '../../core/redis.ts';
 import { loadOrCreateSecretsKey } from '../../core/secrets/key.ts';
 import { createVault } from '../../core/secrets/vault.ts';
 import { createSessionIssuer, type SessionIssuer } from '../../core/session-credentials.ts';
+import type { ExecSessionStore } from '../../core/store/exec-session-store.ts';
 import { createStore, type StoreOptions } from '../../core/store/index.ts';
 import type { SecretStore } from '../../core/store/secret-store.ts';
 import type { Store } from '../../core/store/store.ts';
@@ -43,6 +45,7 @@ export interface ApiStack {
   /** Data directory of the API and of Redis. */
   readonly directory: string;
   readonly secrets: SecretStore;
+  readonly execSessions: ExecSessionStore;
   readonly logs: Logs;
   /** Issues temporary credentials that the API accepts. */
   readonly sessions: SessionIssuer;
@@ -58,6 +61,9 @@ export interface ApiStackOptions {
   readonly clock?: Clock;
   readonly wake?: StoreOptions['wake'];
   readonly newUuid?: () => string;
+  /** Called when a service needs a look. Default: nobody looks. */
+  readonly wakeService?: (service: string) => void;
+  readonly lambdaEndpoint?: string;
   /** Bytes of logs that are kept. */
   readonly logsLimit?: number;
 }
@@ -77,11 +83,11 @@ export async function createApiStack(options: ApiStackOptions = {}): Promise<Api
 }
 
 async function start(
-  { clock = systemClock, wake, newUuid = randomUUID, logsLimit = 2 ** 30 }: ApiStackOptions,
+  { clock = systemClock, wake, newUuid = randomUUID, logsLimit = 2 ** 30, ...others }: ApiStackOptions,
   onClose: (stop: () => Promise<unknown>) => void,
 ): Promise<Omit<ApiStack, 'close'>> {
   const prefix = '{longshore}';
-  const log = pino({ level: 'error' });
+  const log = pino({ level: process.env.LONGSHORE_TEST_LOG ?? 'error' });
   const directory = await mkdtemp(join(tmpdir(), 'longshore-test-'));
   onClose(() => rm(directory, { recursive: true, force: true }));
   const redis = await startEmbeddedRedis(directory);
@@ -103,24 +109,39 @@ async function start(
     log,
   });
   onClose(() => logs.close());
-  const { services, secrets } = createServices({
+  const { services, secrets, execSessions, summon } = createServices({
     redis: connection,
     prefix,
     store,
+    sessions,
     vault: createVault(async () => secretsKey),
     clock,
     newUuid,
     logs: logs.handlers,
+    ...others,
+  });
+  let port = 0;
+  const execSite = createExecSite({
+    sessions: execSessions,
+    summon,
+    address: () => `http://127.0.0.1:${port}`,
+    clock: systemClock,
+    log,
   });
   const server = createApiServer({
     services,
+    sites: [execSite],
     credentials: withSessions(createCredentialSource(directory, { patience: 0 }), sessions),
     settings: { host: '127.0.0.1', port: 0, clockSkew: 300 },
     clock: systemClock,
     log,
   });
   const listening = await server.listen();
-  onClose(() => listening.close());
+  port = listening.port;
+  onClose(async () => {
+    execSite.close();
+    await listening.close();
+  });
   const endpoint = `http://127.0.0.1:${listening.port}`;
   await logs.announce(endpoint);
 
@@ -131,6 +152,7 @@ async function start(
     redisUrl: redis.url,
     directory,
     secrets,
+    execSessions,
     logs,
     sessions,
     key: async (accountId = '000000000000') => await loadOrCreateCredentials(directory, accountId),

@@ -13,6 +13,8 @@ export interface LogsClientsOptions {
   readonly sessions: SessionIssuer;
   /** Ends the role's ARN. */
   readonly sessionName: string;
+  /** Times that a call is tried. */
+  readonly attempts: number;
 }
 
 export interface LogsClients {
@@ -26,7 +28,7 @@ const lifetime = 3600;
 const patience = { connectionTimeout: 5_000, requestTimeout: 30_000, throwOnRequestTimeout: true };
 
 export function createLogsClients(options: LogsClientsOptions): LogsClients {
-  const { elsewhere, own, sessions, sessionName } = options;
+  const { elsewhere, own, sessions, sessionName, attempts } = options;
   const endpoint = elsewhere ?? own;
   const clients = new Map<string, Promise<CloudWatchLogsClient>>();
 
@@ -36,8 +38,7 @@ export function createLogsClients(options: LogsClientsOptions): LogsClients {
     return new CloudWatchLogsClient({
       endpoint,
       region: scope.region,
-      // Whether a call that failed was carried out is looked up before it is repeated.
-      maxAttempts: 1,
+      maxAttempts: attempts,
       requestHandler: patience,
       ...(elsewhere === undefined && {
         credentials: async () => {
