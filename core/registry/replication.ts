@@ -130,6 +130,5 @@ async function noteState(
   { id, digest, destination }: Replication,
   state: ReplicationStates[string],
 ): Promise<void> {
-  const [states] = await replications.get<ReplicationStates>(id, [digest]);
-  await replications.put(id, digest, { ...states, [scopeKey(destination)]: state });
+  await replications.merge(id, digest, scopeKey(destination), state);
 }

@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis';
 import type { Digest } from '../registry/digest.ts';
 import { registryKeys } from './registry-keys.ts';
+import { createScripts } from './scripts.ts';
 
 /** One note for each repository. */
 export interface RepositoryNotes {
@@ -14,6 +15,8 @@ export interface ImageNotes {
   get<Value>(id: string, digests: readonly Digest[]): Promise<readonly (Value | undefined)[]>;
   /** Nothing happens when the image is gone. */
   put(id: string, digest: Digest, value: unknown): Promise<void>;
+  /** Sets one member of a note that is an object. */
+  merge(id: string, digest: Digest, member: string, value: object): Promise<void>;
 }
 
 export function createPreviews(redis: Redis, prefix: string): RepositoryNotes {
@@ -29,11 +32,15 @@ export function createPreviews(redis: Redis, prefix: string): RepositoryNotes {
 
 export function createImageNotes(redis: Redis, prefix: string, kind: 'scans' | 'replications'): ImageNotes {
   const keys = registryKeys(prefix);
+  const run = createScripts(redis);
   return {
     async get<Value>(id: string, digests: readonly Digest[]) {
       if (digests.length === 0) return [];
       const found = await redis.hmget(keys[kind](id), ...digests);
       return found.map((json) => (json === null ? undefined : (JSON.parse(json) as Value)));
+    },
+    async merge(id, digest, member, value) {
+      await run('merge-image-note', [keys.images(id), keys[kind](id)], [digest, member, JSON.stringify(value)]);
     },
     async put(id, digest, value) {
       if ((await redis.hexists(keys.images(id), digest)) === 1)
