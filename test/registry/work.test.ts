@@ -60,20 +60,33 @@ describe('lifecycle policies', () => {
       ahead += 1000;
     }
     const lifecyclePolicyText = JSON.stringify({
-      rules: [{ rulePriority: 1, selection: { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 2 }, action: { type: 'expire' } }],
+      rules: [
+        {
+          rulePriority: 1,
+          selection: { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 2 },
+          action: { type: 'expire' },
+        },
+      ],
     });
     await expect(client.ecr.send(new ecr.GetLifecyclePolicyCommand(named))).rejects.toMatchObject({
       name: 'LifecyclePolicyNotFoundException',
       message: `Lifecycle policy does not exist for the repository with name '${name}' in the registry with id '${account}'`,
     });
-    await expect(client.ecr.send(new ecr.PutLifecyclePolicyCommand({ ...named, lifecyclePolicyText: '{"rules":[1]}'.padEnd(120) }))).rejects.toMatchObject({
+    await expect(
+      client.ecr.send(
+        new ecr.PutLifecyclePolicyCommand({ ...named, lifecyclePolicyText: '{"rules":[1]}'.padEnd(120) }),
+      ),
+    ).rejects.toMatchObject({
       name: 'InvalidParameterException',
-      message: "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation failure: instance type (number) does not match any allowed primitive type (allowed: [\"object\"])'",
+      message:
+        "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation failure: instance type (number) does not match any allowed primitive type (allowed: [\"object\"])'",
     });
     await expect(client.ecr.send(new ecr.GetLifecyclePolicyPreviewCommand(named))).rejects.toMatchObject({
       name: 'LifecyclePolicyPreviewNotFoundException',
     });
-    const started = await client.ecr.send(new ecr.StartLifecyclePolicyPreviewCommand({ ...named, lifecyclePolicyText }));
+    const started = await client.ecr.send(
+      new ecr.StartLifecyclePolicyPreviewCommand({ ...named, lifecyclePolicyText }),
+    );
     expect(started.status).toBe('IN_PROGRESS');
     const preview = await client.ecr.send(new ecr.GetLifecyclePolicyPreviewCommand(named));
     expect(preview).toMatchObject({
@@ -108,7 +121,14 @@ describe('replication', () => {
       new ecr.PutRegistryPolicyCommand({
         policyText: JSON.stringify({
           Version: '2012-10-17',
-          Statement: [{ Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: ['ecr:ReplicateImage', 'ecr:CreateRepository'], Resource: '*' }],
+          Statement: [
+            {
+              Effect: 'Allow',
+              Principal: { AWS: `arn:aws:iam::${account}:root` },
+              Action: ['ecr:ReplicateImage', 'ecr:CreateRepository'],
+              Resource: '*',
+            },
+          ],
         }),
       }),
     );
@@ -117,11 +137,17 @@ describe('replication', () => {
       { region: 'us-east-1', registryId: '111122223333' },
       { region: 'us-east-1', registryId: stranger },
     ];
-    const rules = [{ destinations, repositoryFilters: [{ filter: 'replicated', filterType: 'PREFIX_MATCH' as const }] }];
+    const rules = [
+      { destinations, repositoryFilters: [{ filter: 'replicated', filterType: 'PREFIX_MATCH' as const }] },
+    ];
     await client.ecr.send(new ecr.PutReplicationConfigurationCommand({ replicationConfiguration: { rules } }));
     expect((await client.ecr.send(new ecr.DescribeRegistryCommand({}))).replicationConfiguration).toEqual({ rules });
     const child = await client.image(name, '');
-    const index = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [{ mediaType: mediaTypes.ociManifest, digest: child.digest, size: child.manifest.length }] });
+    const index = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociIndex,
+      manifests: [{ mediaType: mediaTypes.ociManifest, digest: child.digest, size: child.manifest.length }],
+    });
     await client.ask('PUT', `${name}/manifests/v1`, { headers: { 'content-type': mediaTypes.ociIndex }, body: index });
     const statuses = await eventually('the replication to end', async () => {
       const { replicationStatuses = [] } = await client.ecr.send(
@@ -132,7 +158,12 @@ describe('replication', () => {
     expect(statuses).toHaveLength(3);
     expect(statuses).toContainEqual({ region: 'eu-west-3', registryId: account, status: 'COMPLETE' });
     expect(statuses).toContainEqual({ region: 'us-east-1', registryId: '111122223333', status: 'COMPLETE' });
-    expect(statuses).toContainEqual({ region: 'us-east-1', registryId: stranger, status: 'FAILED', failureCode: 'AccessDenied' });
+    expect(statuses).toContainEqual({
+      region: 'us-east-1',
+      registryId: stranger,
+      status: 'FAILED',
+      failureCode: 'AccessDenied',
+    });
     await pull(paris, `${account}/eu-west-3/${name}`, 'v1');
     await pull(partner, `111122223333/us-east-1/${name}`, 'v1');
     await client.ecr.send(new ecr.PutReplicationConfigurationCommand({ replicationConfiguration: { rules: [] } }));
@@ -151,18 +182,34 @@ describe('a pull-through cache', () => {
     const far = await registryClient(upstream);
     await far.ecr.send(new ecr.CreateRepositoryCommand({ repositoryName: 'library/app' }));
     const { digest, manifest } = await far.image('library/app', 'v1', [1000, 2000]);
-    const index = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [{ mediaType: mediaTypes.ociManifest, digest, size: manifest.length }] });
-    await far.ask('PUT', 'library/app/manifests/multi', { headers: { 'content-type': mediaTypes.ociIndex }, body: index });
-    const secrets = new SecretsManagerClient({ endpoint: stack.endpoint, region: 'us-east-1', credentials: await stack.key() });
+    const index = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociIndex,
+      manifests: [{ mediaType: mediaTypes.ociManifest, digest, size: manifest.length }],
+    });
+    await far.ask('PUT', 'library/app/manifests/multi', {
+      headers: { 'content-type': mediaTypes.ociIndex },
+      body: index,
+    });
+    const secrets = new SecretsManagerClient({
+      endpoint: stack.endpoint,
+      region: 'us-east-1',
+      credentials: await stack.key(),
+    });
     const password = Buffer.from(far.authorization.slice('Basic '.length), 'base64').toString().slice('AWS:'.length);
     const { ARN: credentialArn = '' } = await secrets.send(
-      new CreateSecretCommand({ Name: 'ecr-pullthroughcache/far', SecretString: JSON.stringify({ username: 'AWS', accessToken: password }) }),
+      new CreateSecretCommand({
+        Name: 'ecr-pullthroughcache/far',
+        SecretString: JSON.stringify({ username: 'AWS', accessToken: password }),
+      }),
     );
     secrets.destroy();
     const url = new URL(upstream.endpoint).host;
     const rule = { ecrRepositoryPrefix: 'far', upstreamRegistryUrl: url };
     await client.ecr.send(new ecr.CreatePullThroughCacheRuleCommand({ ...rule, ecrRepositoryPrefix: 'locked' }));
-    const locked = await client.ecr.send(new ecr.ValidatePullThroughCacheRuleCommand({ ecrRepositoryPrefix: 'locked' }));
+    const locked = await client.ecr.send(
+      new ecr.ValidatePullThroughCacheRuleCommand({ ecrRepositoryPrefix: 'locked' }),
+    );
     expect(locked).toMatchObject({ isValid: false, failure: 'The upstream registry wants credentials.' });
     expect(await client.ask('GET', 'locked/library/app/manifests/v1')).toMatchObject({ status: 403, code: 'DENIED' });
     const made = await client.ecr.send(new ecr.CreatePullThroughCacheRuleCommand({ ...rule, credentialArn }));
@@ -182,7 +229,9 @@ describe('a pull-through cache', () => {
     ahead += 25 * 3600 * 1000;
     // Tokens of a day before are no good any more.
     const later = await registryClient(stack);
-    expect((await later.ask('HEAD', 'far/library/app/manifests/v1')).headers['docker-content-digest']).toBe(changed.digest);
+    expect((await later.ask('HEAD', 'far/library/app/manifests/v1')).headers['docker-content-digest']).toBe(
+      changed.digest,
+    );
     far.ecr.destroy();
     await upstream.close();
     ahead += 25 * 3600 * 1000;
@@ -194,7 +243,9 @@ describe('a pull-through cache', () => {
     const { pullThroughCacheRules } = await client.ecr.send(new ecr.DescribePullThroughCacheRulesCommand({}));
     expect(pullThroughCacheRules?.map(({ ecrRepositoryPrefix }) => ecrRepositoryPrefix)).toEqual(['far', 'locked']);
     await client.ecr.send(new ecr.DeletePullThroughCacheRuleCommand({ ecrRepositoryPrefix: 'far' }));
-    await expect(client.ecr.send(new ecr.DeletePullThroughCacheRuleCommand({ ecrRepositoryPrefix: 'far' }))).rejects.toMatchObject({
+    await expect(
+      client.ecr.send(new ecr.DeletePullThroughCacheRuleCommand({ ecrRepositoryPrefix: 'far' })),
+    ).rejects.toMatchObject({
       name: 'PullThroughCacheRuleNotFoundException',
     });
   });
@@ -207,8 +258,14 @@ describe('garbage', () => {
     const push = async (repository: string, tag: string, layers: readonly string[]) => {
       const digests = await Promise.all(layers.map(async (layer) => await client.blob(repository, layer)));
       const config = { digest: await client.blob(repository, `{"tag":"${tag}"}`), size: 20 };
-      const manifest = imageManifest(config, digests.map((digest, at) => ({ digest, size: layers[at]?.length ?? 0 })));
-      const { status } = await client.ask('PUT', `${repository}/manifests/${tag}`, { headers: { 'content-type': mediaTypes.ociManifest }, body: manifest });
+      const manifest = imageManifest(
+        config,
+        digests.map((digest, at) => ({ digest, size: layers[at]?.length ?? 0 })),
+      );
+      const { status } = await client.ask('PUT', `${repository}/manifests/${tag}`, {
+        headers: { 'content-type': mediaTypes.ociManifest },
+        body: manifest,
+      });
       expect(status).toBe(201);
       return digestOf(manifest);
     };
@@ -223,7 +280,9 @@ describe('garbage', () => {
       while (pushing) removed += await collectGarbage(stack.registry.deps, patience);
       return removed;
     })();
-    await Promise.all(contents.map(async (layer, at) => await push(name, `new-${at}`, [layer, contents[(at + 1) % 20] ?? ''])));
+    await Promise.all(
+      contents.map(async (layer, at) => await push(name, `new-${at}`, [layer, contents[(at + 1) % 20] ?? ''])),
+    );
     pushing = false;
     expect((await collecting) + (await collectGarbage(stack.registry.deps, patience))).toBeGreaterThanOrEqual(20);
     expect(await tagsOf(name)).toHaveLength(20);
@@ -268,8 +327,25 @@ describe('a scan', () => {
         name: 'ValidationException',
         message: /Trivy or Grype, and neither is installed/,
       });
-      await expect(scanned.ecr.send(new ecr.DescribeImageScanFindingsCommand(named))).rejects.toMatchObject({ name: 'ScanNotFoundException' });
-      const report = { Results: [{ Vulnerabilities: [{ VulnerabilityID: 'CVE-2026-1', PkgName: 'zlib', InstalledVersion: '1.2', Severity: 'HIGH', Description: 'Bad.', PrimaryURL: 'https://example.com' }] }] };
+      await expect(scanned.ecr.send(new ecr.DescribeImageScanFindingsCommand(named))).rejects.toMatchObject({
+        name: 'ScanNotFoundException',
+      });
+      const report = {
+        Results: [
+          {
+            Vulnerabilities: [
+              {
+                VulnerabilityID: 'CVE-2026-1',
+                PkgName: 'zlib',
+                InstalledVersion: '1.2',
+                Severity: 'HIGH',
+                Description: 'Bad.',
+                PrimaryURL: 'https://example.com',
+              },
+            ],
+          },
+        ],
+      };
       const script = `#!/bin/sh\nfor last; do :; done\ntest -f "$last/blobs/sha256/${digest.slice(7)}" || exit 1\necho '${JSON.stringify(report)}'\n`;
       await writeFile(join(folder, 'trivy'), script);
       await chmod(join(folder, 'trivy'), 0o755);
@@ -285,11 +361,22 @@ describe('a scan', () => {
         imageScanStatus: { status: 'COMPLETE' },
         imageScanFindings: {
           findingSeverityCounts: { HIGH: 1 },
-          findings: [{ name: 'CVE-2026-1', severity: 'HIGH', attributes: [{ key: 'package_name', value: 'zlib' }, { key: 'package_version', value: '1.2' }] }],
+          findings: [
+            {
+              name: 'CVE-2026-1',
+              severity: 'HIGH',
+              attributes: [
+                { key: 'package_name', value: 'zlib' },
+                { key: 'package_version', value: '1.2' },
+              ],
+            },
+          ],
         },
       });
       const { imageDetails } = await scanned.ecr.send(new ecr.DescribeImagesCommand({ repositoryName: name }));
-      expect(imageDetails).toMatchObject([{ imageScanStatus: { status: 'COMPLETE' }, imageScanFindingsSummary: { findingSeverityCounts: { HIGH: 1 } } }]);
+      expect(imageDetails).toMatchObject([
+        { imageScanStatus: { status: 'COMPLETE' }, imageScanFindingsSummary: { findingSeverityCounts: { HIGH: 1 } } },
+      ]);
     } finally {
       process.env.PATH = path;
       await rm(folder, { recursive: true });
