@@ -8,7 +8,7 @@ import { describeMachine } from './machine.ts';
 import type { Scenario, ScenarioResult } from './scenario.ts';
 import { formatTable } from './table.ts';
 
-type Name = 'launch' | 'chain' | 'api' | 'control' | 'idle' | 'leaks' | 'exec' | 'logs';
+type Name = 'launch' | 'chain' | 'api' | 'control' | 'idle' | 'leaks' | 'exec' | 'logs' | 'registry';
 
 /** Loaded when they are asked for: each needs other parts. */
 const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
@@ -17,12 +17,13 @@ const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
   api: async () => (await import('./api.ts')).api,
   control: async () => (await import('./control.ts')).control,
   idle: async () => (await import('./idle.ts')).idle,
+  registry: async () => (await import('./registry.ts')).registry,
   leaks: async () => (await import('./leaks.ts')).leaks,
   exec: async () => (await import('./exec.ts')).exec,
   logs: async () => (await import('./logs.ts')).logs,
 };
 
-const usage = `Usage: npm run bench -- [launch] [chain] [api] [control] [idle] [leaks] [exec] [logs] [--quick] [--json <file>]
+const usage = `Usage: npm run bench -- [launch] [chain] [api] [control] [idle] [leaks] [exec] [logs] [registry] [--quick] [--json <file>]
 
 Measures this host; without names, everything (about half an hour).
 
@@ -31,6 +32,7 @@ Measures this host; without names, everything (about half an hour).
   api      requests per second and latencies with up to 100 000 tasks stored
   control  tasks per second through API, queue and simulated workers, without containers
   idle     memory and seconds to ready of a default set-up
+  registry pushes and pulls of 1 GiB against Debian's docker-registry, where that is installed; lists of images
   leaks    50 tasks started and stopped: fails when anything of them stays; needs the same as launch
   exec     a key's echo in a terminal of ECS Exec against \`docker exec -it\`; needs the same
   logs     output to its log stream against \`docker logs -f\`, latency, bytes on disk; needs the same
