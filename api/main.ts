@@ -17,6 +17,7 @@ import { createCredentialSource, loadOrCreateCredentials, withSessions } from '.
 import { createExecSite } from './exec/exec-site.ts';
 import { openLogs } from './logs/open.ts';
 import { ownAddress } from './own-address.ts';
+import { defaultRegistryHost, openRegistry } from './registry/open.ts';
 import { createApiServer } from './server.ts';
 import { startServiceScheduler } from './service-scheduler/scheduler.ts';
 import { createServices } from './services.ts';
@@ -72,6 +73,15 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     newUuid: randomUUID,
     log,
   });
+  const registry = await openRegistry({
+    redis,
+    settings,
+    registryHost: () => settings.registryHost ?? defaultRegistryHost(settings),
+    readKey: async () => secretsKey,
+    clock: systemClock,
+    newUuid: randomUUID,
+    log,
+  });
   const { services, secrets, execSessions, summon } = createServices({
     redis,
     prefix: settings.redisPrefix,
@@ -80,6 +90,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     clock: systemClock,
     newUuid: randomUUID,
     logs: logs.handlers,
+    registry: registry.deps,
     efs,
     wakeService: serviceQueue.wake,
     lambdaEndpoint: settings.lambdaEndpoint,
@@ -94,7 +105,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   });
   const server = createApiServer({
     services,
-    sites: [execSite],
+    sites: [execSite, registry.site],
     credentials: withSessions(createCredentialSource(settings.dataDir), sessions),
     settings,
     clock: systemClock,

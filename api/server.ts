@@ -53,6 +53,8 @@ export interface Listening {
 
 /** Milliseconds that requests under way have to end when the server closes. */
 const closeGrace = 10_000;
+/** Milliseconds that a request for an AWS service may take to come. */
+const bodyTime = 60_000;
 /** HTTP status of what node's parser refuses; 400 for everything else. */
 const parserStatus: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 /** Bytes of a body that is for no service. */
@@ -175,6 +177,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`);
   }
 
+  /** A body that does not come to its end holds no connection for ever. */
+  function limitTime(incoming: IncomingMessage): void {
+    const timer = setTimeout(() => {
+      const late = Object.assign(new Error('the body took too long'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+      if (!incoming.complete) refuseBytes(late, incoming.socket);
+    }, bodyTime).unref();
+    incoming.once('close', () => clearTimeout(timer));
+  }
+
   function refusal(thrown: unknown, status: number): WireAnswer & { readonly body: string } {
     const requestId = randomUUID();
     log.debug({ requestId, err: thrown }, 'request refused');
@@ -197,15 +208,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
           // Longer than SDKs keep an idle connection, so that the client is who closes it.
           keepAliveTimeout: 75_000,
           headersTimeout: 15_000,
-          requestTimeout: 60_000,
+          // Sites take bodies for as long as they come; all others have `bodyTime`.
+          requestTimeout: 0,
           connectionsCheckingInterval: 5_000,
           // A missing Host is refused as every other bad request is, below.
           requireHostHeader: false,
         },
         (incoming, outgoing) => {
           const site = siteOf(incoming.url)?.request;
-          if (site) site(incoming, outgoing);
-          else listener(incoming, outgoing);
+          if (site) return site(incoming, outgoing);
+          limitTime(incoming);
+          listener(incoming, outgoing);
         },
       );
       server.on('clientError', refuseBytes);

@@ -9,10 +9,13 @@ import { createExecSessionStore, type ExecSessionStore } from '../core/store/exe
 import { createParameterStore } from '../core/store/parameter-store.ts';
 import { createSecretStore, type SecretStore } from '../core/store/secret-store.ts';
 import type { Store } from '../core/store/store.ts';
+import type { EcrDeps } from './ecr/deps.ts';
+import { ecrHandlers } from './ecr/index.ts';
 import type { EcsDeps } from './ecs/deps.ts';
 import { ecsHandlers } from './ecs/index.ts';
 import type { LogsHandlers } from './logs/deps.ts';
 import { cloudwatchLogsService } from './protocol/cloudwatch-logs.ts';
+import { ecrService } from './protocol/ecr.ts';
 import { ecsService } from './protocol/ecs.ts';
 import { secretsManagerService } from './protocol/secrets-manager.ts';
 import type { Service } from './protocol/service.ts';
@@ -32,6 +35,8 @@ export interface ServicesNeeds {
   readonly logs: LogsHandlers;
   /** Where EFS file systems really are; absent: nowhere. */
   readonly efs?: () => EfsFileSystems;
+  /** Absent: ECR is not offered. */
+  readonly registry?: EcrDeps;
   /** See EcsDeps. */
   readonly wakeService?: EcsDeps['wakeService'];
   readonly lambdaEndpoint?: string | undefined;
@@ -47,7 +52,7 @@ export interface ApiServices {
 }
 
 export function createServices(needs: ServicesNeeds): ApiServices {
-  const { redis, prefix, store, vault, clock, newUuid, logs, efs, wakeService, lambdaEndpoint } = needs;
+  const { redis, prefix, store, vault, clock, newUuid, logs, efs, registry, wakeService, lambdaEndpoint } = needs;
   const parameters = createParameterStore(redis, { prefix, vault });
   const secrets = createSecretStore(redis, { prefix, vault });
   const execSessions = createExecSessionStore(redis, prefix);
@@ -71,6 +76,7 @@ export function createServices(needs: ServicesNeeds): ApiServices {
       ssmService(ssmHandlers({ parameters, execSessions, summon: call, clock })),
       secretsManagerService(secretsManagerHandlers({ secrets, clock, newUuid })),
       cloudwatchLogsService(logs),
+      ...(registry ? [ecrService(ecrHandlers(registry))] : []),
     ],
   };
 }

@@ -58,6 +58,12 @@ export interface Settings {
   readonly logsEndpoint: string | undefined;
   /** MiB on disk that the API keeps of logs at most. */
   readonly logsLimit: number;
+  /** AWS_ENDPOINT_URL of tasks: `gateway` is this API at an address that they reach, `none` leaves it out. */
+  readonly taskEndpoint: string;
+  /** What the names of images in the registry begin with; absent: where the API listens. */
+  readonly registryHost: string | undefined;
+  /** Whose ECR image names are Longshore's own: of accounts that exist here, of all accounts, of none. */
+  readonly ecrImages: 'own' | 'all' | 'none';
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -287,6 +293,31 @@ export const settingTable: readonly SettingRow[] = [
     '10240',
     'MiB of logs that are kept on disk; beyond that the oldest go',
     whole(10_240, 64),
+  ),
+  row(
+    'taskEndpoint',
+    '--task-endpoint',
+    'LONGSHORE_TASK_ENDPOINT',
+    'gateway',
+    'AWS_ENDPOINT_URL of tasks: gateway (this API), none, or an address',
+    (value) =>
+      value === undefined || value === 'gateway' || value === 'none' ? (value ?? 'gateway') : address()(value),
+  ),
+  row(
+    'registryHost',
+    '--registry-host',
+    'LONGSHORE_REGISTRY_HOST',
+    'where the API listens',
+    'host and port that the names of images in the registry begin with',
+    optionalMatching(/^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/, 'a host name with or without a port'),
+  ),
+  row(
+    'ecrImages',
+    '--ecr-images',
+    'LONGSHORE_ECR_IMAGES',
+    'own',
+    'whose images named ACCOUNT.dkr.ecr.REGION.amazonaws.com come from here: own (accounts that exist here), all, none',
+    oneOf('own', ['own', 'all', 'none']),
   ),
   row(
     'warmPool',
@@ -533,6 +564,13 @@ function matching(otherwise: string, pattern: RegExp, what: string): Read {
 
 /** This network, loopback, link-local (Fargate's metadata is there), multicast and what is reserved. */
 const unusable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'];
+function optionalMatching(pattern: RegExp, what: string): Read {
+  return (value) => {
+    if (value === undefined) return undefined;
+    if (!pattern.test(value)) throw new Error(what);
+    return value;
+  };
+}
 
 function networkRange(otherwise: string): Read {
   return (value) => {

@@ -47,6 +47,15 @@ export function createAddresses({ subnet, gateway }: NetworkRange): Addresses {
   };
 }
 
+/** All that a range can give. */
+export function allAddresses({ subnet, gateway }: NetworkRange): readonly string[] {
+  const [base = '', prefix] = subnet.split('/');
+  const size = 2 ** (32 - Number(prefix));
+  const first = Math.floor(numberOf(base) / size) * size;
+  const inside = Array.from({ length: Math.max(0, size - 2) }, (_, index) => textOf(first + 1 + index));
+  return inside.filter((address) => address !== gateway);
+}
+
 /** The name that a sandbox has for itself, after the manner of EC2: `ip-10-213-0-5`. */
 export function hostnameOf(address: string): string {
   return `ip-${address.replaceAll('.', '-')}`;

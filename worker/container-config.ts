@@ -4,6 +4,7 @@ import { clusterArn, taskArn } from '../core/arn.ts';
 import type { Task } from '../core/task.ts';
 import type { ContainerConfig, ImageInfo, PlannedContainer, SandboxConfig, VolumeConfig } from '../runtime/driver.ts';
 import { bufferSize } from './output/log-options.ts';
+import { completeEnvironment, type Surroundings } from './task-environment.ts';
 import { mountConfig } from './volumes.ts';
 
 /** Fargate's default of open files for each container. */
@@ -36,6 +37,8 @@ export function sandboxConfig(
     },
     containers: containers.map((definition) => plannedContainer(task, definition)),
     labels: taskLabels(task),
+    // Accounts are worlds of their own, on the network too.
+    group: task.spec.accountId,
     ...(Object.keys(sysctls).length > 0 ? { sysctls } : {}),
     ...(volumes.length > 0 ? { volumes } : {}),
   };
@@ -46,7 +49,7 @@ export function plannedContainer(task: Task, definition: ContainerDefinition): P
   return {
     name: definition.name ?? '',
     image: definition.image ?? '',
-    environment: environment(task, definition),
+    environment: environment(definition, { region: task.spec.region }),
     limits: definition.memory === undefined ? {} : { memory: definition.memory * MiB },
   };
 }
@@ -57,6 +60,8 @@ export interface TaskWide {
   readonly mostOpenFiles?: number | undefined;
   /** `pidMode` is `task`. */
   readonly sharedProcesses?: boolean;
+  /** Default: nothing but the region. */
+  readonly surroundings?: Surroundings | undefined;
 }
 
 /**
@@ -66,12 +71,13 @@ export function containerConfig(
   task: Task,
   definition: ContainerDefinition,
   image: ImageInfo,
-  { mostOpenFiles = openFiles, sharedProcesses = false }: TaskWide = {},
+  { mostOpenFiles = openFiles, sharedProcesses = false, surroundings }: TaskWide = {},
 ): ContainerConfig {
   const { linuxParameters } = definition;
   const logCapacity = bufferSize(definition.logConfiguration);
   return {
     ...plannedContainer(task, definition),
+    ...(surroundings && { environment: environment(definition, surroundings) }),
     sandboxId: task.spec.taskId,
     image: image.image,
     ...(definition.entryPoint?.length ? { entrypoint: definition.entryPoint } : {}),
@@ -89,23 +95,13 @@ export function containerConfig(
     tty: definition.pseudoTerminal ?? false,
     ...(logCapacity === undefined ? {} : { logCapacity: Math.max(logCapacity, leastLogCapacity) }),
     stdinOpen: definition.interactive ?? false,
-    labels: {
-      ...definition.dockerLabels,
-      ...taskLabels(task),
-      'com.amazonaws.ecs.container-name': definition.name ?? '',
-    },
+    labels: containerLabels(task, definition),
   };
 }
 
-/** What ECS puts into every Fargate container, below what the definition says. */
-function environment(task: Task, definition: ContainerDefinition): Record<string, string> {
+function environment(definition: ContainerDefinition, surroundings: Surroundings): Record<string, string> {
   const own = Object.fromEntries((definition.environment ?? []).map(({ name = '', value = '' }) => [name, value]));
-  const namesRegion = 'AWS_REGION' in own || 'AWS_DEFAULT_REGION' in own;
-  return {
-    AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE',
-    ...(namesRegion ? {} : { AWS_REGION: task.spec.region, AWS_DEFAULT_REGION: task.spec.region }),
-    ...own,
-  };
+  return completeEnvironment(surroundings, own);
 }
 
 function ulimits(definition: ContainerDefinition, mostOpenFiles: number): ContainerConfig['ulimits'] {
@@ -125,6 +121,14 @@ function systemControls(containers: readonly ContainerDefinition[]): Record<stri
       (container.systemControls ?? []).map(({ namespace = '', value = '' }) => [namespace, value]),
     ),
   );
+}
+
+export function containerLabels(task: Task, definition: ContainerDefinition): Record<string, string> {
+  return {
+    ...definition.dockerLabels,
+    ...taskLabels(task),
+    'com.amazonaws.ecs.container-name': definition.name ?? '',
+  };
 }
 
 /** The labels that the ECS agent gives containers. */

@@ -13,7 +13,7 @@ import type { After, Clock } from '../core/clock.ts';
 import type { EfsFileSystems } from '../core/efs.ts';
 import { FencedError } from '../core/errors.ts';
 import { lastStatus, stopDecision } from '../core/lifecycle.ts';
-import { effectiveContainers } from '../core/overrides.ts';
+import { effectiveContainers, effectiveTask } from '../core/overrides.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Store, TaskDefinitionName } from '../core/store/store.ts';
 import type { StopDecision, Task } from '../core/task.ts';
@@ -22,11 +22,14 @@ import type { ContainerExit, ContainerHandle, Driver, PullPolicy, RecoveredSandb
 import { type WatchedContainer, watchContainer } from './container-watch.ts';
 import { launch } from './launch.ts';
 import { createTaskOutput, type OutputContext, type TaskOutput } from './output/task-output.ts';
+import type { ResolveOwnImage } from './own-images.ts';
 import { ClosingError, persistently } from './persistence.ts';
 import { createRecorder, type Recorder, withContainer } from './recorder.ts';
 import { ResourceError } from './resource-error.ts';
 import { type FetchResources, fetchNothing } from './resources.ts';
 import { shutDown } from './shut-down.ts';
+import type { TaskDirectory } from './task-directory.ts';
+import type { Surroundings } from './task-environment.ts';
 
 export interface RunnerContext {
   readonly store: Store;
@@ -42,8 +45,14 @@ export interface RunnerContext {
   readonly resources?: FetchResources;
   /** Delivers containers' output; absent: it stays with the runtime. */
   readonly output?: OutputContext;
+  /** Finds images of Longshore's own registry; absent: every image is another's. */
+  readonly ownImage?: ResolveOwnImage;
   /** Highest `nofile` limit that this host gives. */
   readonly mostOpenFiles?: number;
+  /** Who has which address; absent: nobody asks. */
+  readonly directory?: TaskDirectory;
+  /** What a container finds around it; absent: nothing but its region. */
+  readonly surroundings?: (task: RunningTask, container: string) => Promise<Surroundings>;
   /** Bounds sandboxes and containers that are being started at once. */
   readonly starts: LimitFunction;
   readonly definition: (scope: Scope, name: TaskDefinitionName) => Promise<TaskDefinition | undefined>;
@@ -74,7 +83,9 @@ export interface RunningTask {
   /** Definitions with the task's overrides. */
   readonly containers: readonly ContainerDefinition[];
   /** What the definition says of all its containers together. */
-  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode'>;
+  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode' | 'executionRoleArn'>;
+  /** ARN or name of the role that its programs have; undefined: none. */
+  readonly taskRole: string | undefined;
   /** Fires when the task is to stop, whoever decided. */
   readonly stopping: AbortSignal;
   /** Fires when nothing more is to be started: the task is to stop or the worker closes. */
@@ -134,6 +145,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       log,
       containers,
       shared: definition?.body ?? {},
+      taskRole: definition && effectiveTask(definition.body, task.spec.overrides).taskRoleArn,
       stopping: stop.signal,
       halted: AbortSignal.any([context.closing, stop.signal]),
       started,
@@ -151,6 +163,8 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       running.started.set(name, watched);
     }
 
+    const seen = task.observed.networkInterface;
+    if (seen && recovered?.sandbox) context.directory?.enter(seen.privateIpv4Address, running);
     if (stopDecision(task)) stop.abort();
     if (!definition)
       await decide({
@@ -162,6 +176,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
     await aborted(running.halted);
     if (context.closing.aborted) return;
     await shutDown(running);
+    context.directory?.leave(running);
     log.info({ status: 'STOPPED' }, 'task ended');
   }
 

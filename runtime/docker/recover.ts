@@ -82,6 +82,22 @@ export function addressesInUse(
   return used;
 }
 
+/** Group by address of the sandboxes that somebody took. */
+export async function groupsOf(
+  context: Context,
+  containers: readonly Docker.ContainerInfo[],
+): Promise<ReadonlyMap<string, string | undefined>> {
+  const groups = new Map<string, string | undefined>();
+  for (const info of takenSandboxes(context, containers)) {
+    const address = addressOf(context, factsOfListed(info));
+    if (address === undefined) continue;
+    const id = info.Labels[SANDBOX] ?? context.names.parse(info.Names[0] ?? '').sandboxId;
+    const record = parseRecord(info.Labels[RECORD]) ?? (await context.records.get(id));
+    groups.set(address, record?.group);
+  }
+  return groups;
+}
+
 export async function recover(context: Context): Promise<readonly RecoveredSandbox[]> {
   const found = new Map<string, { pause?: Docker.ContainerInfo; containers: Docker.ContainerInfo[] }>();
   const entry = (id: string) => {
