@@ -1,4 +1,6 @@
 /** Services: how fast a dead task is replaced, how long a rolling deployment takes, and what a thousand services cost. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CreateClusterCommand,
   CreateServiceCommand,
@@ -14,7 +16,6 @@ import {
   type Task,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { prepareDocker } from './docker-peer.ts';
 import { type Instance, startInstance } from './instance.ts';
@@ -71,7 +72,12 @@ async function measureOne(context: BenchContext, runtime: Runtime): Promise<Smal
   const { say, quick } = context;
   say(`services: replacements and a rollout with the ${runtime.name} runtime`);
   const instance = await startInstance(context, {
-    settings: { runtime: runtime.name, serviceHealthyAfter, workerMemory: 100_000, warmPool: runtime.name === 'docker' ? 10 : 0 },
+    settings: {
+      runtime: runtime.name,
+      serviceHealthyAfter,
+      workerMemory: 100_000,
+      warmPool: runtime.name === 'docker' ? 10 : 0,
+    },
     worker: 'process',
   });
   try {
@@ -111,7 +117,8 @@ async function replacementTimes({ client }: Instance, serviceName: string, desir
   const tasks: Task[] = [];
   for (const desiredStatus of ['STOPPED', 'RUNNING'] as const) {
     const { taskArns = [] } = await client.send(new ListTasksCommand({ serviceName, desiredStatus }));
-    if (taskArns.length > 0) tasks.push(...((await client.send(new DescribeTasksCommand({ tasks: taskArns }))).tasks ?? []));
+    if (taskArns.length > 0)
+      tasks.push(...((await client.send(new DescribeTasksCommand({ tasks: taskArns }))).tasks ?? []));
   }
   const times = (of: (task: Task) => Date | undefined) =>
     tasks.flatMap((task) => of(task)?.getTime() ?? []).sort((a, b) => a - b);
@@ -183,7 +190,9 @@ async function restingCost({ processes }: Instance, duration: number): Promise<R
   const pids = Object.entries(processes) as [string, number][];
   const before = pids.map(([, pid]) => cpuSeconds(pid));
   await sleep(duration * 1000);
-  return Object.fromEntries(pids.map(([name, pid], index) => [name, (cpuSeconds(pid) - (before[index] ?? 0)) / duration]));
+  return Object.fromEntries(
+    pids.map(([name, pid], index) => [name, (cpuSeconds(pid) - (before[index] ?? 0)) / duration]),
+  );
 }
 
 async function running({ client }: Instance): Promise<number> {
@@ -249,7 +258,13 @@ async function register(
 
 async function create({ client }: Instance, serviceName: string, taskDefinition: string, desiredCount: number) {
   await client.send(
-    new CreateServiceCommand({ serviceName, taskDefinition, desiredCount, launchType: 'FARGATE', networkConfiguration }),
+    new CreateServiceCommand({
+      serviceName,
+      taskDefinition,
+      desiredCount,
+      launchType: 'FARGATE',
+      networkConfiguration,
+    }),
   );
 }
 

@@ -13,7 +13,7 @@ import { createInstance, type Instance, type RoleProcess, simulatedStarts } from
 import { createDefaultCluster, register } from '../support/tasks.ts';
 import { create, update } from './support.ts';
 
-const rounds = Number(process.env.LONGSHORE_TEST_ROUNDS ?? 6);
+const rounds = Number(process.env.LONGSHORE_TEST_ROUNDS ?? 4);
 const names = ['alpha', 'beta', 'gamma'] as const;
 const scope = { accountId: '000000000000', region: 'us-east-1' };
 
@@ -52,9 +52,12 @@ test(`${rounds} kills during deployments (seed ${seed})`, { timeout: 60_000 + ro
   const watching = new AbortController();
   const watch = (async () => {
     while (!watching.signal.aborted) {
+      // While Redis is away there is nothing to see.
       for (const [name, promise] of promises)
-        // While Redis is away there is nothing to see.
-        await lookAt(name).then((look) => broken.push(...violations(look, promise)), () => {});
+        await lookAt(name).then(
+          (look) => broken.push(...violations(look, promise)),
+          () => {},
+        );
       await moment(50);
     }
   })();
@@ -78,10 +81,14 @@ test(`${rounds} kills during deployments (seed ${seed})`, { timeout: 60_000 + ro
   for (const service of names) await ecs.send(new DeleteServiceCommand({ service, force: true }));
   await kill(chance);
   for (const name of names)
-    await eventually(`${name} to be INACTIVE and empty`, async () => {
-      const { service, tasks } = await lookAt(name);
-      return service.status === 'INACTIVE' && tasks.length === 0 ? true : undefined;
-    }, 60_000);
+    await eventually(
+      `${name} to be INACTIVE and empty`,
+      async () => {
+        const { service, tasks } = await lookAt(name);
+        return service.status === 'INACTIVE' && tasks.length === 0 ? true : undefined;
+      },
+      60_000,
+    );
   expect(await instance.leftInRuntime()).toEqual([]);
 });
 
@@ -151,7 +158,13 @@ async function converged(name: string, desired: number): Promise<void> {
       const primary = primaryOf(service);
       const running = tasks.filter(({ lastStatus }) => lastStatus === 'RUNNING').length;
       const counted = Object.values(counts).reduce((sum, each) => sum + each.running, 0);
-      last = JSON.stringify({ running, counted, tasks: tasks.length, deployments: service.deployments, steady: service.steadySince });
+      last = JSON.stringify({
+        running,
+        counted,
+        tasks: tasks.length,
+        deployments: service.deployments,
+        steady: service.steadySince,
+      });
       const right =
         service.deployments.length === 1 &&
         primary?.rolloutState === 'COMPLETED' &&
