@@ -25,7 +25,7 @@ export function sandboxConfig(
   containers: readonly ContainerDefinition[],
   volumes: readonly VolumeConfig[] = [],
 ): SandboxConfig {
-  const sysctls = systemControls(containers);
+  const sysctls = systemControls(containers, isNetworkControl);
   return {
     id: task.spec.taskId,
     hostname: `task-${task.spec.taskId.slice(0, 12)}`,
@@ -75,6 +75,7 @@ export function containerConfig(
 ): ContainerConfig {
   const { linuxParameters } = definition;
   const logCapacity = bufferSize(definition.logConfiguration);
+  const sysctls = systemControls([definition], (name) => !isNetworkControl(name));
   return {
     ...plannedContainer(task, definition),
     ...(surroundings && { environment: environment(definition, surroundings) }),
@@ -88,6 +89,7 @@ export function containerConfig(
     cpuShares: Math.max(definition.cpu ?? 0, leastShares),
     ...(definition.memoryReservation === undefined ? {} : { memoryReservation: definition.memoryReservation * MiB }),
     ulimits: ulimits(definition, mostOpenFiles),
+    ...(Object.keys(sysctls).length > 0 ? { sysctls } : {}),
     capabilities: { add: linuxParameters?.capabilities?.add ?? [], drop: linuxParameters?.capabilities?.drop ?? [] },
     init: linuxParameters?.initProcessEnabled ?? false,
     ...(sharedProcesses ? { sharedProcesses } : {}),
@@ -114,12 +116,13 @@ function ulimits(definition: ContainerDefinition, mostOpenFiles: number): Contai
   return own.some(({ name }) => name === 'nofile') ? own : [...own, { name: 'nofile', soft: most, hard: most }];
 }
 
-/** Network sysctls belong to the namespace that all containers share. */
-function systemControls(containers: readonly ContainerDefinition[]): Record<string, string> {
+function systemControls(
+  containers: readonly ContainerDefinition[],
+  chosen: (name: string) => boolean,
+): Record<string, string> {
+  const all = containers.flatMap(({ systemControls: controls = [] }) => controls);
   return Object.fromEntries(
-    containers.flatMap((container) =>
-      (container.systemControls ?? []).map(({ namespace = '', value = '' }) => [namespace, value]),
-    ),
+    all.flatMap(({ namespace = '', value = '' }) => (chosen(namespace) ? [[namespace, value]] : [])),
   );
 }
 
@@ -129,6 +132,11 @@ export function containerLabels(task: Task, definition: ContainerDefinition): Re
     ...taskLabels(task),
     'com.amazonaws.ecs.container-name': definition.name ?? '',
   };
+}
+
+/** These belong to the namespace that all containers share; those of IPC are each container's own. */
+function isNetworkControl(name: string): boolean {
+  return name.startsWith('net.');
 }
 
 /** The labels that the ECS agent gives containers. */

@@ -282,6 +282,9 @@ function recordLater(task: RunningTask, change: (observed: Observed, newest: Tas
 /** As the ECS agent: a task's pull begins with its first image and ends with its last, brought or not. */
 async function pull(task: RunningTask, definition: ContainerDefinition, resources: TaskResources): Promise<ImageInfo> {
   const { clock } = task.context;
+  const seen = task.recorder.task.observed.containers[definition.name ?? ''];
+  // An earlier process brought it and said when; this one only looks that it is still there.
+  if (seen?.imageDigest !== undefined) return await bringImage(task, definition, resources);
   const pullStartedAt = clock();
   recordLater(task, (observed) => ({ ...observed, pullStartedAt: observed.pullStartedAt ?? pullStartedAt }));
   let image: ImageInfo | undefined;

@@ -282,11 +282,9 @@ function capabilitiesOf(
     diskQuota.enforced
       ? 'Ephemeral storage is enforced for what each container writes into its own file system; what containers write into shared volumes is not counted.'
       : `Ephemeral storage is accounted but not enforced, because ${diskQuota.reason}: a container may fill the disk. An engine whose data root is on xfs mounted with pquota enforces it.`,
-    ...(facts.remapsUsers || facts.rootless
-      ? [
-          'The engine maps the users of containers to others of its host: files in directories of the host that they mount must belong to those.',
-        ]
-      : []),
+    facts.remapsUsers || facts.rootless
+      ? 'The engine maps the users of containers to others of its host: files in directories of the host that they mount must belong to those.'
+      : "The users of containers, root too, are users of the engine's host, held back by capabilities and seccomp alone: an engine with userns-remap or a rootless one gives them others.",
     ...(facts.pidsLimit ? [] : ['The engine cannot limit the number of processes (no pids controller).']),
   ];
   return {
