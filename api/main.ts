@@ -83,6 +83,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     log,
   });
   const { services, secrets, execSessions, summon } = createServices({
+    sessions,
     redis,
     prefix: settings.redisPrefix,
     store,

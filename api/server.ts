@@ -126,32 +126,30 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     try {
       // Before anything is refused: an answer sent while the client still writes may never be read.
       const body = await readBody(incoming, service?.bodyLimit ?? strangersBodyLimit);
-      if (request.method !== 'POST' || pathOf(request.url) !== '/') throw notFound();
+      const isCall = protocol.methods.some((method) => method === request.method);
+      if (!isCall || pathOf(request.url) !== '/') throw notFound();
       if (!service) throw unrecognised(request);
       const operation = protocol.operation(request, body, service);
       progress.operation = operation.name;
       const caller = await verify(request, body, service);
       progress.accessKeyId = caller.accessKeyId;
       const target = { service, operation };
-      const output = await operation.run(protocol.decode(target, body), {
+      const output = await operation.run(protocol.decode(target, body, request), {
         caller,
         requestId,
         origin: originOf(request),
       });
-      return protocol.encode(target, output);
+      return protocol.encode(target, output, requestId);
     } catch (thrown) {
       const error = describeError(thrown, service);
       if (error.internal) log.error({ requestId, operation: progress.operation, err: thrown }, 'request failed');
-      return protocol.encodeError(service, error);
+      return protocol.encodeError(service, error, requestId);
     }
   }
 
   function recognise(request: WireRequest): { readonly protocol: WireProtocol; readonly service: Service | undefined } {
-    for (const protocol of wireProtocols) {
-      const service = protocol.recognise(request, services);
-      if (service) return { protocol, service };
-    }
-    return { protocol: fallbackProtocol, service: undefined };
+    const protocol = wireProtocols.find((each) => each.speaks(request)) ?? fallbackProtocol;
+    return { protocol, service: protocol.speaks(request) ? protocol.recognise(request, services) : undefined };
   }
 
   function siteOf(url: string | undefined): Site | undefined {
@@ -192,7 +190,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     const error = new AwsError('BadRequestException', 'The request is not valid HTTP, or did not come in time.', {
       status,
     });
-    const answer = fallbackProtocol.encodeError(undefined, describeError(error, undefined));
+    const answer = fallbackProtocol.encodeError(undefined, describeError(error, undefined), requestId);
     return { ...answer, headers: { ...answer.headers, 'x-amzn-RequestId': requestId }, body: String(answer.body) };
   }
 

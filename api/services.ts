@@ -5,6 +5,7 @@ import type { EfsFileSystems } from '../core/efs.ts';
 import type { Summons } from '../core/exec/session.ts';
 import { summon } from '../core/exec/summons.ts';
 import type { Vault } from '../core/secrets/vault.ts';
+import type { SessionIssuer } from '../core/session-credentials.ts';
 import { createExecSessionStore, type ExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createParameterStore } from '../core/store/parameter-store.ts';
 import { createSecretStore, type SecretStore } from '../core/store/secret-store.ts';
@@ -20,8 +21,10 @@ import { ecsService } from './protocol/ecs.ts';
 import { secretsManagerService } from './protocol/secrets-manager.ts';
 import type { Service } from './protocol/service.ts';
 import { ssmService } from './protocol/ssm.ts';
+import { stsService } from './protocol/sts.ts';
 import { secretsManagerHandlers } from './secrets-manager/index.ts';
 import { ssmHandlers } from './ssm/index.ts';
+import { stsHandlers } from './sts/index.ts';
 
 export interface ServicesNeeds {
   readonly redis: Redis;
@@ -29,6 +32,8 @@ export interface ServicesNeeds {
   readonly prefix: string;
   readonly store: Store;
   readonly vault: Vault;
+  /** Issues temporary credentials. */
+  readonly sessions: SessionIssuer;
   readonly clock: Clock;
   readonly newUuid: () => string;
   /** What answers for CloudWatch Logs. */
@@ -52,7 +57,8 @@ export interface ApiServices {
 }
 
 export function createServices(needs: ServicesNeeds): ApiServices {
-  const { redis, prefix, store, vault, clock, newUuid, logs, efs, registry, wakeService, lambdaEndpoint } = needs;
+  const { redis, prefix, store, vault, clock, newUuid, logs, efs, registry, sessions } = needs;
+  const { wakeService, lambdaEndpoint } = needs;
   const parameters = createParameterStore(redis, { prefix, vault });
   const secrets = createSecretStore(redis, { prefix, vault });
   const execSessions = createExecSessionStore(redis, prefix);
@@ -77,6 +83,7 @@ export function createServices(needs: ServicesNeeds): ApiServices {
       secretsManagerService(secretsManagerHandlers({ secrets, clock, newUuid })),
       cloudwatchLogsService(logs),
       ...(registry ? [ecrService(ecrHandlers(registry))] : []),
+      stsService(stsHandlers({ sessions })),
     ],
   };
 }

@@ -15,6 +15,8 @@ export interface Settings {
   readonly advertise: string | undefined;
   /** Seconds without input or output after which a session of ECS Exec ends. */
   readonly execIdleTimeout: number;
+  /** Seconds that the client of a session may be away before what it runs is ended. */
+  readonly execResumeWithin: number;
   /** Region that `longshore env` prints; requests name their own. */
   readonly region: string;
   /** Account of the first key pair. */
@@ -64,6 +66,8 @@ export interface Settings {
   readonly registryHost: string | undefined;
   /** Whose ECR image names are Longshore's own: of accounts that exist here, of all accounts, of none. */
   readonly ecrImages: 'own' | 'all' | 'none';
+  /** Who gives the credentials of task roles: `own` is this installation, `aws` AWS STS, else an STS endpoint. */
+  readonly taskCredentials: string;
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -112,6 +116,14 @@ export const settingTable: readonly SettingRow[] = [
     '1200',
     'seconds without input or output after which a session of ECS Exec ends',
     whole(1200, 1),
+  ),
+  row(
+    'execResumeWithin',
+    '--exec-resume-within',
+    'LONGSHORE_EXEC_RESUME_WITHIN',
+    '60',
+    'seconds that a client of ECS Exec may lose its connection for before its command is ended',
+    whole(60, 1),
   ),
   row('region', '--region', 'LONGSHORE_REGION', 'us-east-1', 'region that `longshore env` prints', region('us-east-1')),
   row(
@@ -300,8 +312,15 @@ export const settingTable: readonly SettingRow[] = [
     'LONGSHORE_TASK_ENDPOINT',
     'gateway',
     'AWS_ENDPOINT_URL of tasks: gateway (this API), none, or an address',
-    (value) =>
-      value === undefined || value === 'gateway' || value === 'none' ? (value ?? 'gateway') : address()(value),
+    wordOrAddress('gateway', ['none']),
+  ),
+  row(
+    'taskCredentials',
+    '--task-credentials',
+    'LONGSHORE_TASK_CREDENTIALS',
+    'own',
+    'who gives the credentials of task roles: own, aws, or the address of an STS',
+    wordOrAddress('own', ['aws']),
   ),
   row(
     'registryHost',
@@ -504,6 +523,18 @@ function address(): Read {
     if (value === undefined) return undefined;
     if (!/^https?:\/\/[^/]/.test(value) || !URL.canParse(value)) throw new Error('an http or https address');
     return value;
+  };
+}
+
+function wordOrAddress(otherwise: string, words: readonly string[]): Read {
+  const read = address();
+  return (value) => {
+    if (value === undefined || value === otherwise || words.includes(value)) return value ?? otherwise;
+    try {
+      return read(value);
+    } catch (error) {
+      throw new Error(`${[otherwise, ...words].join(', ')} or an http or https address`, { cause: error });
+    }
   };
 }
 

@@ -268,6 +268,8 @@ export interface ContainerConfig {
   /** Bytes of output that are kept at least for those who have not read it yet. Older output makes room. Default: 64 MiB. */
   readonly logCapacity?: number;
   readonly stdinOpen?: boolean;
+  /** Put into the container's own file system before it starts, over what its image has there. */
+  readonly files?: readonly ContainerFile[];
   readonly stopSignal?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly sysctls?: Readonly<Record<string, string>>;
@@ -283,6 +285,14 @@ export interface ContainerConfig {
    * processes. `init` has no effect then: the sandbox reaps what is orphaned.
    */
   readonly sharedProcesses?: boolean;
+}
+
+export interface ContainerFile {
+  /** Absolute. */
+  readonly path: string;
+  readonly text: string;
+  /** Permissions, for example 0o644. */
+  readonly mode: number;
 }
 
 export interface ContainerHandle {
@@ -341,7 +351,8 @@ export interface ExecConfig {
 }
 
 /**
- * A command belongs to the process that runs it here: what is left of one after a crash is ended by the next `recover`.
+ * A command belongs to the process that runs it here: what is left of one after a crash is ended by `recover` of a driver
+ * that was opened.
  * A command that cannot be run (no such program) rejects `exec`, or reading its output, with DriverError kind `start`.
  */
 export interface ExecSession {

@@ -11,8 +11,10 @@ import { mountConfig } from './volumes.ts';
 const openFiles = 65_535;
 /** Processes and threads of a whole task: enough for any server, too few for a fork bomb to hurt the host. */
 const taskPids = 4096;
-/** Bytes of output that wait for their delivery; a definition's `max-buffer-size` may ask for more. */
+/** Bytes of output that may wait for their delivery; a definition's `max-buffer-size` may ask for more. */
 const leastLogCapacity = 64 * 2 ** 20;
+/** One that is held when its output is not taken in fast enough goes on a moment before it is. */
+const blockingLogCapacity = 192 * 2 ** 20;
 /** The least CPU weight that engines know; ECS gives it to containers without `cpu`. */
 const leastShares = 2;
 
@@ -62,6 +64,7 @@ export interface TaskWide {
   readonly sharedProcesses?: boolean;
   /** Default: nothing but the region. */
   readonly surroundings?: Surroundings | undefined;
+  readonly files?: ContainerConfig['files'];
 }
 
 /**
@@ -71,10 +74,10 @@ export function containerConfig(
   task: Task,
   definition: ContainerDefinition,
   image: ImageInfo,
-  { mostOpenFiles = openFiles, sharedProcesses = false, surroundings }: TaskWide = {},
+  { mostOpenFiles = openFiles, sharedProcesses = false, surroundings, files = [] }: TaskWide = {},
 ): ContainerConfig {
   const { linuxParameters } = definition;
-  const logCapacity = bufferSize(definition.logConfiguration);
+  const logCapacity = capacity(definition);
   const sysctls = systemControls([definition], (name) => !isNetworkControl(name));
   return {
     ...plannedContainer(task, definition),
@@ -93,12 +96,19 @@ export function containerConfig(
     capabilities: { add: linuxParameters?.capabilities?.add ?? [], drop: linuxParameters?.capabilities?.drop ?? [] },
     init: linuxParameters?.initProcessEnabled ?? false,
     ...(sharedProcesses ? { sharedProcesses } : {}),
+    ...(files.length > 0 ? { files } : {}),
     ...mountConfig(definition),
     tty: definition.pseudoTerminal ?? false,
-    ...(logCapacity === undefined ? {} : { logCapacity: Math.max(logCapacity, leastLogCapacity) }),
+    ...(logCapacity === undefined ? {} : { logCapacity }),
     stdinOpen: definition.interactive ?? false,
     labels: containerLabels(task, definition),
   };
+}
+
+function capacity({ logConfiguration }: ContainerDefinition): number | undefined {
+  if (logConfiguration === undefined) return undefined;
+  const least = logConfiguration.options?.mode === 'blocking' ? blockingLogCapacity : leastLogCapacity;
+  return Math.max(least, bufferSize(logConfiguration) ?? 0);
 }
 
 function environment(definition: ContainerDefinition, surroundings: Surroundings): Record<string, string> {

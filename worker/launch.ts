@@ -200,6 +200,7 @@ async function startContainer(
       mostOpenFiles: task.context.mostOpenFiles,
       sharedProcesses: task.shared.pidMode === 'task',
       surroundings: await surroundingsOf(task, name),
+      files: await task.output?.filesFor(definition, resources.secretLogOptions),
     });
     const create = async () => await starts(async () => await driver.createContainer(config, task.stopping));
     const handle = await attempt(task, 'create', create, definition);

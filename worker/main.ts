@@ -40,8 +40,6 @@ import { openTaskServices } from './task-services.ts';
 
 /** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
 const jobConcurrency = 500;
-/** Milliseconds that the client of an ECS Exec session may be away before its command is ended. */
-const resumeWithin = 60_000;
 
 export interface WorkerOptions {
   readonly settings: Settings;
@@ -168,7 +166,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       after: systemAfter,
       log,
       idleTimeout: settings.execIdleTimeout * 1000,
-      resumeWithin,
+      resumeWithin: settings.execResumeWithin * 1000,
       openTranscript: createTranscripts(
         [logGroupTranscripts(transcriptClients, systemClock), bucketTranscripts(settings.s3Endpoint)],
         log,

@@ -14,7 +14,7 @@ export interface RoleCredentials extends SessionCredentials {
 
 /** A task as far as its role is concerned. */
 export interface RoleHolder {
-  readonly spec: Pick<TaskSpec, 'accountId' | 'region' | 'taskId'>;
+  readonly recorder: { readonly task: { readonly spec: Pick<TaskSpec, 'accountId' | 'region' | 'taskId'> } };
   /** ARN or name; absent: the task has no role. */
   readonly taskRole: string | undefined;
 }
@@ -24,7 +24,6 @@ export interface TaskRoles {
   credentialsId(task: RoleHolder): Promise<string>;
   /** undefined: the task has no role. */
   credentials(task: RoleHolder): Promise<RoleCredentials | undefined>;
-  forget(task: RoleHolder): void;
 }
 
 /** Gets credentials for a role, in the name of one task. */
@@ -37,36 +36,41 @@ const lastPart = 1 / 12;
 /** Milliseconds that are left in any case. */
 const leastLeft = 15 * 60_000;
 
-export function createTaskRoles(readKey: () => Promise<Buffer>, assume: AssumeTaskRole, clock: Clock): TaskRoles {
-  const held = new Map<string, { readonly issuedAt: number; readonly credentials: RoleCredentials }>();
-  const pending = new Map<string, Promise<RoleCredentials>>();
+interface Held {
+  readonly issuedAt: number;
+  readonly credentials: RoleCredentials;
+}
 
-  const isFresh = ({ issuedAt, credentials: { expiresAt } }: { issuedAt: number; credentials: RoleCredentials }) =>
+export function createTaskRoles(readKey: () => Promise<Buffer>, assume: AssumeTaskRole, clock: Clock): TaskRoles {
+  // Credentials go with their task.
+  const held = new WeakMap<RoleHolder, Held>();
+  const pending = new Map<RoleHolder, Promise<RoleCredentials>>();
+
+  const isFresh = ({ issuedAt, credentials: { expiresAt } }: Held) =>
     expiresAt - clock() > Math.max(leastLeft, (expiresAt - issuedAt) * lastPart);
 
   const renew = async (task: RoleHolder, role: string): Promise<RoleCredentials> => {
     const credentials = { ...(await assume(task, role)), roleArn: role };
-    held.set(task.spec.taskId, { issuedAt: clock(), credentials });
+    held.set(task, { issuedAt: clock(), credentials });
     return credentials;
   };
 
   return {
-    async credentialsId({ spec: { taskId } }) {
+    async credentialsId({ recorder }) {
+      const { taskId } = recorder.task.spec;
       const key = Buffer.from(hkdfSync('sha256', await readKey(), '', 'longshore credentials id', 32));
       const hex = createHmac('sha256', key).update(taskId).digest('hex');
       return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
     },
     async credentials(task) {
       if (task.taskRole === undefined) return undefined;
-      const { taskId } = task.spec;
-      const known = held.get(taskId);
+      const known = held.get(task);
       if (known && isFresh(known)) return known.credentials;
-      const running =
-        pending.get(taskId) ?? renew(task, roleArn(task.spec, task.taskRole)).finally(() => pending.delete(taskId));
-      pending.set(taskId, running);
+      const role = roleArn(task.recorder.task.spec, task.taskRole);
+      const running = pending.get(task) ?? renew(task, role).finally(() => pending.delete(task));
+      pending.set(task, running);
       return await running;
     },
-    forget: ({ spec: { taskId } }) => void held.delete(taskId),
   };
 }
 
@@ -75,7 +79,8 @@ export function createTaskRoles(readKey: () => Promise<Buffer>, assume: AssumeTa
  * the role's ARN names: a definition gives nobody access to another's account.
  */
 export function ownRoles(issuer: SessionIssuer): AssumeTaskRole {
-  return async ({ spec }, role) => {
+  return async ({ recorder }, role) => {
+    const { spec } = recorder.task;
     const arn = assumedRoleArn(spec, role, spec.taskId);
     return await issuer.issue({ accountId: spec.accountId, arn }, lifetime);
   };

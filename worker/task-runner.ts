@@ -21,6 +21,7 @@ import type { TaskDefinition, TaskDefinitionBody } from '../core/task-definition
 import type { ContainerExit, ContainerHandle, Driver, PullPolicy, RecoveredSandbox } from '../runtime/driver.ts';
 import { type WatchedContainer, watchContainer } from './container-watch.ts';
 import { launch } from './launch.ts';
+import { withRouter } from './output/firelens.ts';
 import { createTaskOutput, type OutputContext, type TaskOutput } from './output/task-output.ts';
 import type { ResolveOwnImage } from './own-images.ts';
 import { ClosingError, persistently } from './persistence.ts';
@@ -124,6 +125,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
     spec: task.spec,
     closing: context.closing,
     log,
+    address: () => recorder.task.observed.networkInterface?.privateIpv4Address,
     secretOptions: async (container: ContainerDefinition) => {
       const { resources = fetchNothing, closing } = context;
       const fetched = await persistently(
@@ -138,7 +140,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
   async function run(): Promise<void> {
     if (lastStatus(task) === 'STOPPED') return;
     const definition = await context.definition(task.spec, task.spec);
-    const containers = definition ? effectiveContainers(definition.body, task.spec.overrides) : [];
+    const containers = definition ? withRouter(effectiveContainers(definition.body, task.spec.overrides)) : [];
     const running: RunningTask = {
       context,
       recorder,

@@ -11,7 +11,8 @@ import { metadataAddress, startMetadataServer } from './metadata/server.ts';
 import type { NetworkRange } from './network-range.ts';
 import type { TaskDirectory } from './task-directory.ts';
 import type { Surroundings } from './task-environment.ts';
-import { createTaskRoles, ownRoles } from './task-role.ts';
+import { type AssumeTaskRole, createTaskRoles, ownRoles } from './task-role.ts';
+import { awsRoles } from './task-role-aws.ts';
 import type { RunningTask } from './task-runner.ts';
 
 export interface TaskServicesOptions {
@@ -44,7 +45,7 @@ export async function openTaskServices(options: TaskServicesOptions): Promise<Ta
   }
   const readKey = async () => await readSecretsKey(secretsKeyPath(settings));
   const own = createTaskRoles(readKey, ownRoles(createSessionIssuer(readKey, clock)), clock);
-  const roles = own;
+  const roles = settings.taskCredentials === 'own' ? own : createTaskRoles(readKey, rolesElsewhere(settings), clock);
   const { separateNetworks } = await driver.capabilities();
   const metadata =
     gateway && separateNetworks
@@ -63,13 +64,13 @@ export async function openTaskServices(options: TaskServicesOptions): Promise<Ta
   }
   await driver.offer(offered);
   return {
-    async surroundings({ recorder, taskRole }, container) {
-      const { spec } = recorder.task;
+    async surroundings(task, container) {
+      const { spec } = task.recorder.task;
       const { runtimeId = '' } = spec.containers.find(({ name }) => name === container) ?? {};
-      const credentialsId = taskRole === undefined ? undefined : await roles.credentialsId({ spec, taskRole });
+      const credentialsId = task.taskRole === undefined ? undefined : await roles.credentialsId(task);
       return {
         region: spec.region,
-        endpointUrl: endpointUrl(settings.taskEndpoint, api && `http://${gateway}:${api.port}`),
+        endpointUrl: endpointUrl(settings, api && `http://${gateway}:${api.port}`),
         metadata: metadata && { origin: `http://${metadataAddress}`, containerId: runtimeId, credentialsId },
       };
     },
@@ -79,8 +80,14 @@ export async function openTaskServices(options: TaskServicesOptions): Promise<Ta
   };
 }
 
+function rolesElsewhere({ taskCredentials }: Settings): AssumeTaskRole {
+  return awsRoles(taskCredentials === 'aws' ? undefined : taskCredentials);
+}
+
 /** @param atGateway where tasks reach the API; undefined: nowhere */
-function endpointUrl(setting: string, atGateway: string | undefined): string | undefined {
-  if (setting === 'none') return undefined;
-  return setting === 'gateway' ? atGateway : setting;
+function endpointUrl({ taskEndpoint, taskCredentials }: Settings, atGateway: string | undefined): string | undefined {
+  if (taskEndpoint === 'none') return undefined;
+  // Our API knows no credentials of others.
+  if (taskEndpoint === 'gateway') return taskCredentials === 'own' ? atGateway : undefined;
+  return taskEndpoint;
 }

@@ -122,10 +122,14 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     onError: (error) => log.warn({ error }, 'the warm pool has a problem'),
   });
 
+  /** One that only looks around leaves the commands of whoever works here alone. */
+  let opened = false;
+
   return {
     name: 'docker',
 
     async open() {
+      opened = true;
       const ready = await context();
       const cables = await listCables();
       const [image, containers] = await Promise.all([
@@ -227,7 +231,10 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     async recover() {
       const ready = await context();
-      const [found, withVolumes] = await Promise.all([recover(ready), sandboxesWithVolumes(ready)]);
+      const [found, withVolumes] = await Promise.all([
+        recover(ready, { endCommands: opened }),
+        sandboxesWithVolumes(ready),
+      ]);
       const known = new Set(found.map(({ id }) => id));
       const others = [...withVolumes].filter((id) => !known.has(id));
       return [...found, ...others.map((id) => ({ id, sandbox: undefined, labels: {}, containers: [] }))];

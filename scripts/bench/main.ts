@@ -8,7 +8,7 @@ import { describeMachine } from './machine.ts';
 import type { Scenario, ScenarioResult } from './scenario.ts';
 import { formatTable } from './table.ts';
 
-type Name = 'launch' | 'chain' | 'api' | 'control' | 'services' | 'idle' | 'leaks';
+type Name = 'launch' | 'chain' | 'api' | 'control' | 'services' | 'idle' | 'leaks' | 'exec';
 
 /** Loaded when they are asked for: each needs other parts. */
 const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
@@ -19,9 +19,10 @@ const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
   services: async () => (await import('./services.ts')).services,
   idle: async () => (await import('./idle.ts')).idle,
   leaks: async () => (await import('./leaks.ts')).leaks,
+  exec: async () => (await import('./exec.ts')).exec,
 };
 
-const usage = `Usage: npm run bench -- [launch] [chain] [api] [control] [services] [idle] [leaks] [--quick] [--json <file>]
+const usage = `Usage: npm run bench -- [launch] [chain] [api] [control] [services] [idle] [leaks] [exec] [--quick] [--json <file>]
 
 Measures this host; without names, everything (about half an hour).
 
@@ -32,6 +33,7 @@ Measures this host; without names, everything (about half an hour).
   services replacements, rolling deployments, and what a thousand services cost; needs the same as launch
   idle     memory and seconds to ready of a default set-up
   leaks    50 tasks started and stopped: fails when anything of them stays; needs the same as launch
+  exec     a key's echo in a terminal of ECS Exec against \`docker exec -it\`; needs the same
 
   --quick        small samples: shows that it works, not how fast it is
   --rounds <n>   how often measurements are repeated

@@ -1,11 +1,13 @@
 /** What programs in real containers find around them: metadata, credentials, the API; and what they do not get. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { engineMissing } from '../runtime/images.ts';
 import { createEngineInstance, type EngineInstance } from '../support/engine-instance.ts';
 import { nothingLeft } from '../support/leftovers.ts';
 import type { RoleProcess } from '../support/processes.ts';
 import { idOf, register, run, stop, until, untilStopped } from '../support/tasks.ts';
-import { inContainer } from './support.ts';
+import { inContainer, pidOf } from './support.ts';
 
 const missing = await engineMissing();
 const role = 'arn:aws:iam::000000000000:role/service/web';
@@ -115,6 +117,60 @@ describe.skipIf(missing !== undefined)(`the metadata endpoint ${missing ?? ''}`,
     expect(await refused(other, 'http://169.254.170.2/v2/credentials/')).toContain('400 Bad Request');
     expect(await refused(other, 'http://169.254.170.2/latest/meta-data/')).toContain('404 Not Found');
     expect(await refused(other, 'http://169.254.169.254/latest/meta-data/')).not.toContain('404');
+  });
+
+  test('an unmodified SDK finds region, endpoint and credentials by itself', async () => {
+    const environment = (await shell(web, 'env')).split('\n').filter((line) => line.startsWith('AWS_'));
+    const program = `
+      import { STSClient, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
+      import { ECSClient, ListTasksCommand } from '@aws-sdk/client-ecs';
+      const { Arn } = await new STSClient({}).send(new GetCallerIdentityCommand({}));
+      const { taskArns } = await new ECSClient({}).send(new ListTasksCommand({ family: 'web' }));
+      console.log(JSON.stringify({ Arn, taskArns }));`;
+    const net = `--net=/proc/${await pidOf(instance, idOf(web), 'app')}/ns/net`;
+    const node = [process.execPath, '--no-warnings', '--input-type=module', '--eval', program];
+    const { stdout } = await promisify(execFile)('nsenter', [net, 'env', '-i', ...environment, ...node]);
+    expect(JSON.parse(stdout)).toEqual({
+      Arn: `arn:aws:sts::000000000000:assumed-role/web/${idOf(web)}`,
+      taskArns: [web],
+    });
+  });
+
+  test('the agent’s API for protection', async () => {
+    const put = async (arn: string, body: string) => {
+      const lines = ['Host: agent', `Content-Length: ${body.length}`, 'Connection: close', '', body];
+      const path = `\${ECS_AGENT_URI#http://169.254.170.2}/task-protection/v1/state`;
+      const head = `PUT ${path} HTTP/1.1\\r\\n${lines.join('\\r\\n').replaceAll('"', '\\"')}`;
+      const answer = await shell(arn, `printf "${head}" | nc -w 5 169.254.170.2 80`);
+      return [Number(answer.split(' ')[1]), JSON.parse(answer.slice(answer.indexOf('{')))] as const;
+    };
+    expect(await put(web, '{')).toEqual([
+      400,
+      { error: { Code: 'InvalidParameterException', Message: 'UpdateTaskProtection: failed to decode request' } },
+    ]);
+    expect(await put(web, '{}')).toEqual([
+      400,
+      {
+        error: {
+          Arn: web,
+          Code: 'InvalidParameterException',
+          Message: "Invalid request: does not contain 'ProtectionEnabled' field",
+        },
+      },
+    ]);
+    expect(await put(other, '{"ProtectionEnabled":true}')).toEqual([
+      403,
+      {
+        error: {
+          Arn: other,
+          Code: 'AccessDeniedException',
+          Message: 'Invalid Request: no task IAM role credentials available for task',
+        },
+      },
+    ]);
+    // Whatever ECS says of a task of no service, it says it about this task.
+    const [, answer] = await put(web, '{"ProtectionEnabled":true}');
+    expect((answer.failure ?? answer.error).Arn).toBe(web);
   });
 
   test('a worker that comes back knows its tasks', async () => {

@@ -4,6 +4,17 @@ import { connectEngine } from '../../runtime/docker/engine.ts';
 import { containersOf } from '../support/engine-instance.ts';
 import type { Instance } from '../support/processes.ts';
 
+/** The host's number of a container's first process. */
+export async function pidOf(instance: Instance, taskId: string, name: string): Promise<number> {
+  const engine = connectEngine(instance.dockerHost);
+  try {
+    const id = (await containersOf(instance, taskId))[name] ?? '';
+    return (await engine.docker.getContainer(id).inspect()).State.Pid;
+  } finally {
+    engine.close();
+  }
+}
+
 /** Runs a shell script in a task's container; what it printed, errors too. */
 export async function inContainer(instance: Instance, taskId: string, name: string, script: string): Promise<string> {
   const engine = connectEngine(instance.dockerHost);

@@ -113,6 +113,7 @@ async function start(
     redis: connection,
     prefix,
     store,
+    sessions,
     vault: createVault(async () => secretsKey),
     clock,
     newUuid,

@@ -28,11 +28,9 @@ export function createAsker(task: RunningTask, needs: AskerNeeds): Asker {
       await firstStart(task);
       return { task: recorder.task, containers: task.containers, network: needs.network };
     },
-    async role() {
-      const holder = { spec: recorder.task.spec, taskRole: task.taskRole };
-      const credentials = await needs.roles.credentials(holder);
-      return credentials && { id: await needs.roles.credentialsId(holder), credentials };
-    },
+    role: async (credentialsId) =>
+      (await needs.roles.credentialsId(task)) === credentialsId ? await needs.roles.credentials(task) : undefined,
+    failed: (error, what) => task.log.warn({ err: error }, what),
     async stats(container) {
       const watched = task.started.get(container);
       if (!watched || recorder.task.observed.containers[container]?.finishedAt !== undefined) return undefined;
@@ -47,7 +45,7 @@ export function createAsker(task: RunningTask, needs: AskerNeeds): Asker {
     },
     protection: async (body) => {
       const { spec } = recorder.task;
-      const credentials = async () => await needs.ownRoles.credentials({ spec, taskRole: task.taskRole });
+      const credentials = async () => await needs.ownRoles.credentials(task);
       return await taskProtection(spec, { endpoint: needs.endpoint, credentials }, body);
     },
   };

@@ -18,8 +18,10 @@ export interface MetadataRequest {
 export interface Asker {
   /** @param fresh with what is wanted read anew */
   subject(options?: { readonly fresh?: boolean }): Promise<Subject>;
-  /** undefined: the task has no role. */
-  role(): Promise<{ readonly id: string; readonly credentials: RoleCredentials } | undefined>;
+  /** undefined: the task has no role, or this is not the id of its credentials. */
+  role(credentialsId: string): Promise<RoleCredentials | undefined>;
+  /** Notes what went wrong: the answer does not tell. */
+  failed(error: unknown, what: string): void;
   /** undefined: it does not run. */
   stats(container: string): Promise<Readings | undefined>;
   /** @param body of a PUT; undefined: a GET */
@@ -140,9 +142,15 @@ async function credentials(id: string, version: 1 | 2, asker: Asker | undefined)
   const refuse = (code: string, message: string) =>
     json(400, { code, message: `CredentialsV${version}Request: ${message}`, HTTPErrorCode: 400 });
   if (id === '') return refuse('NoIdInRequest', 'No Credential ID in the request');
-  const role = await asker?.role();
-  if (!role || role.id !== id) return refuse('InvalidIdInRequest', 'Credentials not found');
-  const { roleArn, accessKeyId, secretAccessKey, sessionToken, expiresAt } = role.credentials;
+  let role: RoleCredentials | undefined;
+  try {
+    role = await asker?.role(id);
+  } catch (error) {
+    asker?.failed(error, 'the role of a task could not be assumed');
+    return json(500, { code: 'InternalServerError', message: 'Internal server error', HTTPErrorCode: 500 });
+  }
+  if (!role) return refuse('InvalidIdInRequest', 'Credentials not found');
+  const { roleArn, accessKeyId, secretAccessKey, sessionToken, expiresAt } = role;
   return json(200, {
     RoleArn: roleArn,
     AccessKeyId: accessKeyId,
