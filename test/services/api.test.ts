@@ -38,7 +38,8 @@ const create = async (input: Partial<ecs.CreateServiceRequest> = {}) => {
   );
   return answer.service ?? {};
 };
-const update = async (input: ecs.UpdateServiceRequest) => (await client.send(new ecs.UpdateServiceCommand(input))).service ?? {};
+const update = async (input: ecs.UpdateServiceRequest) =>
+  (await client.send(new ecs.UpdateServiceCommand(input))).service ?? {};
 const describeOne = async (name = '', include?: ecs.ServiceField[]) => {
   const { services = [] } = await client.send(new ecs.DescribeServicesCommand({ services: [name], include }));
   return services[0] ?? {};
@@ -113,9 +114,17 @@ describe('CreateService', () => {
     const serviceName = unique();
     const first = await create({ serviceName });
     expect((await create({ serviceName })).deployments?.[0]?.id).toBe(first.deployments?.[0]?.id);
-    await refused(create({ serviceName, desiredCount: 7 }), 'InvalidParameterException', 'Creation of service was not idempotent.');
+    await refused(
+      create({ serviceName, desiredCount: 7 }),
+      'InvalidParameterException',
+      'Creation of service was not idempotent.',
+    );
     await client.send(new ecs.DeleteServiceCommand({ service: serviceName, force: true }));
-    await refused(create({ serviceName }), 'InvalidParameterException', 'Unable to Start a service that is still Draining.');
+    await refused(
+      create({ serviceName }),
+      'InvalidParameterException',
+      'Unable to Start a service that is still Draining.',
+    );
   });
 
   it.each<[string, Partial<ecs.CreateServiceRequest>, string, string | RegExp]>([
@@ -124,18 +133,35 @@ describe('CreateService', () => {
     ['a bad name', { serviceName: 'a b' }, 'InvalidParameterException', /service name is invalid/],
     ['no count', { desiredCount: undefined }, 'InvalidParameterException', /desired count must be specified/],
     ['a negative count', { desiredCount: -1 }, 'InvalidParameterException', /must not be negative/],
-    ['no network', { networkConfiguration: undefined }, 'InvalidParameterException', /Network Configuration must be provided/],
+    [
+      'no network',
+      { networkConfiguration: undefined },
+      'InvalidParameterException',
+      /Network Configuration must be provided/,
+    ],
     ['EC2', { launchType: 'EC2' }, 'InvalidParameterException', 'No Container Instances were found in your cluster.'],
     ['a daemon', { schedulingStrategy: 'DAEMON' }, 'InvalidParameterException', /DAEMON scheduling strategy/],
     ['CodeDeploy', { deploymentController: { type: 'CODE_DEPLOY' } }, 'UnsupportedFeatureException', /CODE_DEPLOY/],
     [
       'a target group',
-      { loadBalancers: [{ targetGroupArn: 'arn:aws:elasticloadbalancing:x', containerName: 'app', containerPort: 80 }] },
+      {
+        loadBalancers: [{ targetGroupArn: 'arn:aws:elasticloadbalancing:x', containerName: 'app', containerPort: 80 }],
+      },
       'InvalidParameterException',
       /target group does not exist/,
     ],
-    ['a registry', { serviceRegistries: [{ registryArn: 'arn:x' }] }, 'InvalidParameterException', /registry does not exist/],
-    ['Service Connect', { serviceConnectConfiguration: { enabled: true } }, 'UnsupportedFeatureException', /Service Connect/],
+    [
+      'a registry',
+      { serviceRegistries: [{ registryArn: 'arn:x' }] },
+      'InvalidParameterException',
+      /registry does not exist/,
+    ],
+    [
+      'Service Connect',
+      { serviceConnectConfiguration: { enabled: true } },
+      'UnsupportedFeatureException',
+      /Service Connect/,
+    ],
     ['volumes', { volumeConfigurations: [{ name: 'data' }] }, 'UnsupportedFeatureException', /EBS/],
     ['a role', { role: 'ecsServiceRole' }, 'InvalidParameterException', /service linked role/],
     [
@@ -301,16 +327,29 @@ describe('task sets', () => {
 
   it('belong to services with the EXTERNAL controller only', async () => {
     const { serviceName: service = '' } = await create();
-    const input = { cluster: 'default', service, taskDefinition: 'web', launchType: 'FARGATE', networkConfiguration } as const;
+    const input = {
+      cluster: 'default',
+      service,
+      taskDefinition: 'web',
+      launchType: 'FARGATE',
+      networkConfiguration,
+    } as const;
     await refused(client.send(new ecs.CreateTaskSetCommand(input)), 'InvalidParameterException', /EXTERNAL/);
   });
 
   it('are made once for a client token, at most five, and found by id and ARN', async () => {
     const { serviceName: service = '', deployments, taskSets } = await external();
     expect([deployments, taskSets]).toEqual([[], []]);
-    const input = { cluster: 'default', service, taskDefinition: 'web', launchType: 'FARGATE', networkConfiguration } as const;
+    const input = {
+      cluster: 'default',
+      service,
+      taskDefinition: 'web',
+      launchType: 'FARGATE',
+      networkConfiguration,
+    } as const;
     const one = async (clientToken?: string) =>
-      (await client.send(new ecs.CreateTaskSetCommand({ ...input, clientToken, tags: [{ key: 'k', value: 'v' }] }))).taskSet;
+      (await client.send(new ecs.CreateTaskSetCommand({ ...input, clientToken, tags: [{ key: 'k', value: 'v' }] })))
+        .taskSet;
     const first = await one('token');
     expect(first).toMatchObject({
       taskSetArn: `arn:aws:ecs:us-east-1:000000000000:task-set/default/${service}/${first?.id}`,
@@ -322,7 +361,12 @@ describe('task sets', () => {
     for (let index = 0; index < 4; index += 1) await one();
     await refused(one(), 'LimitExceededException', /at most 5 task sets/);
     const found = await client.send(
-      new ecs.DescribeTaskSetsCommand({ cluster: 'default', service, taskSets: [first?.taskSetArn ?? '', 'ecs-svc/1'], include: ['TAGS'] }),
+      new ecs.DescribeTaskSetsCommand({
+        cluster: 'default',
+        service,
+        taskSets: [first?.taskSetArn ?? '', 'ecs-svc/1'],
+        include: ['TAGS'],
+      }),
     );
     expect(found.taskSets).toMatchObject([{ id: first?.id, tags: [{ key: 'k', value: 'v' }] }]);
     expect(found.failures).toMatchObject([{ reason: 'MISSING' }]);
@@ -346,7 +390,14 @@ describe('task protection', () => {
     );
     expect(failures).toMatchObject([{ reason: 'MISSING' }]);
     await refused(
-      client.send(new ecs.UpdateTaskProtectionCommand({ cluster: 'default', tasks, protectionEnabled: true, expiresInMinutes: 3000 })),
+      client.send(
+        new ecs.UpdateTaskProtectionCommand({
+          cluster: 'default',
+          tasks,
+          protectionEnabled: true,
+          expiresInMinutes: 3000,
+        }),
+      ),
       'InvalidParameterException',
       'expiresInMinutes must be from 1 to 2880.',
     );

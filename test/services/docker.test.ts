@@ -7,6 +7,7 @@ import { engineMissing } from '../runtime/images.ts';
 import { createEngineInstance, type EngineInstance } from '../support/engine-instance.ts';
 import { nothingLeft } from '../support/leftovers.ts';
 import { register } from '../support/tasks.ts';
+import { untilStable } from './support.ts';
 
 const missing = (await engineMissing()) ?? cliMissing();
 
@@ -44,7 +45,8 @@ describe.skipIf(missing !== undefined)(`services on Docker ${missing ?? ''}`, ()
     if (instance) await nothingLeft(instance).finally(instance.close);
   });
 
-  test('create, deploy anew, scale and delete, each until the waiter is content', async () => {
+  // The CLI's waiters ask every fifteen seconds.
+  test('create, deploy anew, scale and delete, until the waiters are content', { timeout: 400_000 }, async () => {
     const shell = { image: instance.image, command: ['sh', '-c', 'trap "exit 0" TERM; sleep 1000 & wait'] };
     await register(instance.client(), 'web', [
       { ...shell, healthCheck: { command: ['CMD-SHELL', 'true'], interval: 5, startPeriod: 1 } },
@@ -53,7 +55,7 @@ describe.skipIf(missing !== undefined)(`services on Docker ${missing ?? ''}`, ()
       ...['create-service', '--service-name', 'web', '--task-definition', 'web', '--desired-count', '2'],
       ...['--launch-type', 'FARGATE', '--network-configuration', 'awsvpcConfiguration={subnets=[subnet-12345678]}'],
     );
-    await aws('wait', 'services-stable', '--services', 'web');
+    await untilStable(instance.client(), 'web', 120_000);
     expect(await aws('list-tasks', '--service-name', 'web', '--query', 'length(taskArns)')).toBe('2');
     await aws('update-service', '--service', 'web', '--force-new-deployment', '--desired-count', '1');
     await aws('wait', 'services-stable', '--services', 'web');
