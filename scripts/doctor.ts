@@ -1,7 +1,8 @@
 /** `longshore doctor`: what works on this host, a line each. */
-import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { arch } from 'node:os';
+import { join } from 'node:path';
 import type { Settings } from '../core/settings.ts';
 import { findRedisServer } from './embedded-redis.ts';
 import { askEngine, type EngineAnswer } from './engine.ts';
@@ -24,6 +25,7 @@ type Check = (settings: Settings) => Promise<Finding | readonly Finding[]>;
 const checks: Readonly<Record<string, Check>> = {
   'Node.js': async () => ok(`${process.versions.node} on ${process.platform}/${process.arch}`),
   'data directory': checkDataDirectory,
+  logs: async (settings) => checkLogs(settings),
   port: checkPort,
   Redis: checkRedis,
   engine: checkEngine,
@@ -68,6 +70,17 @@ async function checkDataDirectory({ dataDir }: Settings): Promise<Finding> {
   const gibibytes = (bavail * bsize) / 2 ** 30;
   const text = `${dataDir} is writable, ${gibibytes.toFixed(1)} GiB free`;
   return gibibytes < 2 ? warn(`${text}; images and state may need more.`) : ok(text);
+}
+
+/** What the log store takes, and what it may. */
+function checkLogs({ dataDir, logsLimit }: Settings): Finding {
+  const folder = join(dataDir, 'logs-store');
+  const bytes = existsSync(folder)
+    ? readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .reduce((sum, entry) => sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0), 0)
+    : 0;
+  return ok(`${(bytes / 2 ** 20).toFixed(1)} of at most ${logsLimit} MiB kept`);
 }
 
 async function checkPort(settings: Settings): Promise<Finding> {

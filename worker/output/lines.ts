@@ -47,8 +47,10 @@ interface Unit {
   readonly at: number;
   /** Lines of it that are complete. */
   lines: string;
-  /** Parts of the line that is not. */
+  /** Parts of the line that is not, and where it begins. */
   parts: Buffer[];
+  lineChunk: number;
+  lineAt: number;
   bytes: number;
 }
 
@@ -84,7 +86,7 @@ export function createLines(options: LineOptions, from: Resume): Lines {
       take(chunk.stream, at, part, end >= 0, events);
       data = end < 0 ? data.subarray(data.length) : data.subarray(end + 1);
     }
-    if (remembered.length > mostRemembered) for (const source of [...open.keys()]) close(source, events);
+    if (remembered.length > mostRemembered) for (const source of inOrder()) close(source, events);
     return withResume(events);
   }
 
@@ -106,24 +108,32 @@ export function createLines(options: LineOptions, from: Resume): Lines {
       unit = undefined;
     }
     if (unit === undefined) {
-      unit = { chunk: number, at, lines: '', parts: [], bytes: 0 };
+      unit = newUnit(at);
       open.set(source, unit);
     }
     for (let rest = part; rest.length > 0; ) {
       const piece = rest.subarray(0, longest);
+      if (unit.parts.length === 0) {
+        unit.lineChunk = number;
+        unit.lineAt = at;
+      }
       unit.parts.push(piece);
       unit.bytes += piece.length;
       rest = rest.subarray(piece.length);
       if (rest.length > 0) {
         close(source, events);
-        unit = { chunk: number, at, lines: '', parts: [], bytes: 0 };
+        unit = newUnit(at);
         open.set(source, unit);
       }
     }
-    if (isLine) endLine(source, at, unit, events);
+    if (isLine) endLine(source, unit, events);
   }
 
-  function endLine(source: Source, at: number, unit: Unit, events: Omit<OutputEvent, 'resume'>[]): void {
+  function newUnit(at: number, chunk = number): Unit {
+    return { chunk, at, lines: '', parts: [], bytes: 0, lineChunk: chunk, lineAt: at };
+  }
+
+  function endLine(source: Source, unit: Unit, events: Omit<OutputEvent, 'resume'>[]): void {
     if (startsEvent === undefined) {
       close(source, events);
       return;
@@ -133,7 +143,7 @@ export function createLines(options: LineOptions, from: Resume): Lines {
     unit.bytes = 0;
     if (startsEvent.test(line) && unit.lines !== '') {
       close(source, events);
-      open.set(source, { chunk: number, at, lines: line, parts: [], bytes: 0 });
+      open.set(source, { ...newUnit(unit.lineAt, unit.lineChunk), lines: line });
     } else unit.lines = unit.lines === '' ? line : `${unit.lines}\n${line}`;
   }
 
@@ -144,6 +154,11 @@ export function createLines(options: LineOptions, from: Resume): Lines {
     const line = unit.parts.length > 0 ? text(Buffer.concat(unit.parts)) : '';
     const message = unit.lines === '' ? line : line === '' ? unit.lines : `${unit.lines}\n${line}`;
     if (message !== '') events.push({ source, at: unit.at, message });
+  }
+
+  /** What began first is told first. */
+  function inOrder(): readonly Source[] {
+    return [...open].sort(([, one], [, other]) => one.chunk - other.chunk).map(([source]) => source);
   }
 
   function withResume(events: readonly Omit<OutputEvent, 'resume'>[]): readonly OutputEvent[] {
@@ -180,7 +195,7 @@ export function createLines(options: LineOptions, from: Resume): Lines {
     add,
     flush() {
       const events: Omit<OutputEvent, 'resume'>[] = [];
-      for (const source of [...open.keys()]) close(source, events);
+      for (const source of inOrder()) close(source, events);
       return withResume(events);
     },
     get pending() {
