@@ -87,8 +87,11 @@ async function measureOne(context: BenchContext, runtime: Runtime): Promise<Smal
     await register(instance, 'lasting', runtime.image, runtime.lasting);
 
     await create(instance, 'mortal', 'mortal', 3);
-    await sleep(quick ? 10_000 : 40_000);
-    const replacements = await replacementTimes(instance, 'mortal', 3);
+    let replacements: number[] = [];
+    await until(async () => {
+      replacements = await replacementTimes(instance, 'mortal', 3);
+      return replacements.length >= (quick ? 5 : 30);
+    });
     await client.send(new DeleteServiceCommand({ service: 'mortal', force: true }));
 
     const runTask = await seconds(async () => {
