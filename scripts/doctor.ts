@@ -78,7 +78,10 @@ function checkLogs({ dataDir, logsLimit }: Settings): Finding {
   const bytes = existsSync(folder)
     ? readdirSync(folder, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
-        .reduce((sum, entry) => sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0), 0)
+        .reduce(
+          (sum, entry) => sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0),
+          0,
+        )
     : 0;
   return ok(`${(bytes / 2 ** 20).toFixed(1)} of at most ${logsLimit} MiB kept`);
 }

@@ -75,12 +75,7 @@ function lineOf(number: number): string {
   return `2026-01-01T00:00:00Z INFO request handled path=/api/items status=200 duration=12ms trace=0af7 id=${String(number).padStart(9)}\n`;
 }
 
-async function flood(
-  instance: Instance,
-  client: CloudWatchLogsClient,
-  image: string,
-  lines: number,
-): Promise<Flood> {
+async function flood(instance: Instance, client: CloudWatchLogsClient, image: string, lines: number): Promise<Flood> {
   const text = lineOf(0).split('id=')[0] ?? '';
   const script = `sleep 3; busybox seq -f '${text}id=%9g' 1 ${lines} 2>/dev/null || busybox awk 'BEGIN{for(i=1;i<=${lines};i++)printf "${text}id=%9d\\n",i}'; sleep 1`;
   const task = await run(instance, image, script, 'blocking');
@@ -174,7 +169,14 @@ async function until({ client }: Instance, task: string, status: string): Promis
 async function followWithDocker(instance: Instance, task: string): Promise<number> {
   await until(instance, task, 'RUNNING');
   const filter = `label=com.amazonaws.ecs.task-arn=${task}`;
-  const list = spawn('docker', ['ps', '-q', '--filter', filter, '--filter', 'label=com.amazonaws.ecs.container-name=main']);
+  const list = spawn('docker', [
+    'ps',
+    '-q',
+    '--filter',
+    filter,
+    '--filter',
+    'label=com.amazonaws.ecs.container-name=main',
+  ]);
   let id = '';
   for await (const line of createInterface({ input: list.stdout })) id = line;
   const follow = spawn('docker', ['logs', '-f', id], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -204,7 +206,10 @@ function diskBytes({ settings }: Instance): number {
   const folder = join(settings.dataDir, 'logs-store');
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0), 0);
+    .reduce(
+      (sum, entry) => sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0),
+      0,
+    );
 }
 
 function tableOf(data: {

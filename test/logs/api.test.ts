@@ -24,8 +24,8 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLogs } from '../../api/logs/open.ts';
 import { connectRedis } from '../../core/redis.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
 import { type ApiStack, createApiStack } from '../support/stack.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 
 let stack: ApiStack;
 let logs: CloudWatchLogsClient;
@@ -82,9 +82,7 @@ describe('events', () => {
     const all = Array.from({ length: 25 }, (_, n) => ({ timestamp: now + Math.floor(n / 2), message: `p${n}` }));
     await put('pages', all);
     const get = async (input: object) =>
-      await logs.send(
-        new GetLogEventsCommand({ logGroupName: '/app', logStreamName: 'pages', limit: 10, ...input }),
-      );
+      await logs.send(new GetLogEventsCommand({ logGroupName: '/app', logStreamName: 'pages', limit: 10, ...input }));
     const collect = async (direction: 'nextForwardToken' | 'nextBackwardToken', first: object) => {
       const pages: string[][] = [];
       for (let token: string | undefined; ; ) {
@@ -122,7 +120,10 @@ describe('events', () => {
         ],
         'Log events in a single PutLogEvents request must be in chronological order.',
       ],
-      [[{ timestamp: now, message: 'x'.repeat(1_048_576) }], 'Log event too large: 1048602 bytes exceeds limit of 1048576'],
+      [
+        [{ timestamp: now, message: 'x'.repeat(1_048_576) }],
+        'Log event too large: 1048602 bytes exceeds limit of 1048576',
+      ],
       [
         [
           { timestamp: now - 90_000_000, message: 'a' },
@@ -217,12 +218,12 @@ describe('groups', () => {
       { logGroupName: '/tagged', retentionInDays: 7, arn: `${arn}:*`, logGroupArn: arn, storedBytes: 0 },
     ]);
     await logs.send(new DeleteLogGroupCommand({ logGroupName: '/tagged' }));
-    await expect(
-      logs.send(new DescribeLogStreamsCommand({ logGroupIdentifier: arn })),
-    ).rejects.toMatchObject({ message: 'The specified log group does not exist.' });
+    await expect(logs.send(new DescribeLogStreamsCommand({ logGroupIdentifier: arn }))).rejects.toMatchObject({
+      message: 'The specified log group does not exist.',
+    });
   });
 
-  it('are another account\'s own', async () => {
+  it("are another account's own", async () => {
     await makeStream('/own', 'one');
     const other = new CloudWatchLogsClient({
       endpoint: stack.endpoint,
@@ -257,15 +258,20 @@ describe('an API process beside the one that keeps the logs', () => {
     try {
       await second.announce('http://127.0.0.1:1');
       const context = {
-        caller: { accountId: '000000000000', region: 'us-east-1', arn: 'arn:aws:iam::000000000000:root', accessKeyId: '' },
+        caller: {
+          accountId: '000000000000',
+          region: 'us-east-1',
+          arn: 'arn:aws:iam::000000000000:root',
+          accessKeyId: '',
+        },
         requestId: 'x',
         origin: stack.endpoint,
       };
       const listed = await second.handlers.DescribeLogStreams?.({ logGroupName: '/shared' }, context);
       expect(listed?.logStreams).toMatchObject([{ logStreamName: 'one' }]);
-      await expect(
-        second.handlers.DescribeLogStreams?.({ logGroupName: '/none' }, context),
-      ).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+      await expect(second.handlers.DescribeLogStreams?.({ logGroupName: '/none' }, context)).rejects.toMatchObject({
+        name: 'ResourceNotFoundException',
+      });
     } finally {
       await second.close();
       redis.disconnect();

@@ -98,7 +98,9 @@ describe('a filter pattern', () => {
 
   it('tells what it took from a message', () => {
     expect(parseFilterPattern('[ip, ..., size]')(apache)?.extracted).toEqual({ $ip: '127.0.0.1', $size: '1534' });
-    expect(parseFilterPattern('{ $.objectList[0].name = a }')(json)?.extracted).toEqual({ '$.objectList[0].name': 'a' });
+    expect(parseFilterPattern('{ $.objectList[0].name = a }')(json)?.extracted).toEqual({
+      '$.objectList[0].name': 'a',
+    });
   });
 
   it('either parses or is refused with a sentence, whatever it is', () => {

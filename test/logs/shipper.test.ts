@@ -9,9 +9,9 @@ import type { ContainerHandle, LogChunk } from '../../runtime/driver.ts';
 import { openCursor } from '../../worker/output/cursor.ts';
 import { routerConfiguration, withRouter } from '../../worker/output/firelens.ts';
 import { createForwardClient } from '../../worker/output/forward.ts';
+import { startShipper } from '../../worker/output/shipper.ts';
 import { PermanentError, type Sink, type SinkEvent } from '../../worker/output/sink.ts';
 import { checkSplunkOptions, createSplunk } from '../../worker/output/splunk.ts';
-import { startShipper } from '../../worker/output/shipper.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const handle: ContainerHandle = { sandboxId: 'task', name: 'app', id: '1' };
@@ -84,7 +84,9 @@ describe('output is delivered once', () => {
     const sink = sinkOf((delivery) => (delivery % 2 === 1 ? when : 'no'));
     await ship(lines, sink, await temporaryDirectory()).done;
     expect(messages(sink.stored)).toEqual(lines);
-    expect(sink.stored.map(({ timestamp }) => timestamp)).toEqual(lines.map((_, index) => 1000 + Math.floor(index / 3)));
+    expect(sink.stored.map(({ timestamp }) => timestamp)).toEqual(
+      lines.map((_, index) => 1000 + Math.floor(index / 3)),
+    );
   });
 
   it.each([1, 2, 3, 4, 5, 6])('when the process dies in delivery %i, made or not', async (deadly) => {
@@ -158,16 +160,18 @@ describe('Splunk', () => {
 
   it('refuses options that it cannot honour', () => {
     expect(() => checkSplunkOptions({ 'splunk-url': 'x', 'splunk-token': 't' })).toThrow('scheme://host:port');
-    expect(() =>
-      checkSplunkOptions({ 'splunk-url': 'http://x', 'splunk-token': 't', 'splunk-capath': '/ca' }),
-    ).toThrow('splunk-capath');
+    expect(() => checkSplunkOptions({ 'splunk-url': 'http://x', 'splunk-token': 't', 'splunk-capath': '/ca' })).toThrow(
+      'splunk-capath',
+    );
   });
 });
 
 describe('a log router', () => {
   it('gets events over the forward protocol from who knows its key', async () => {
     const received: unknown[] = [];
-    const server = createServer((socket) => void serveForward(socket, 'the key', received).catch(() => socket.destroy()));
+    const server = createServer(
+      (socket) => void serveForward(socket, 'the key', received).catch(() => socket.destroy()),
+    );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void server.close());
     const { port } = server.address() as AddressInfo;
@@ -186,12 +190,28 @@ describe('a log router', () => {
     stranger.close();
   });
 
-  const spec = { accountId: '000000000000', region: 'us-east-1', clusterName: 'c', taskId: '1', family: 'f', revision: 2 };
+  const spec = {
+    accountId: '000000000000',
+    region: 'us-east-1',
+    clusterName: 'c',
+    taskId: '1',
+    family: 'f',
+    revision: 2,
+  };
 
   it('has a configuration with inputs, filters, metadata and each container as an output', () => {
     const { path, text } = routerConfiguration(
-      { name: 'router', firelensConfiguration: { type: 'fluentbit', options: { 'config-file-type': 'file', 'config-file-value': '/extra.conf' } } },
-      [{ name: 'app', options: { Name: 'stdout', Format: 'json', 'include-pattern': 'a\n[b]' } }, { name: 'plain', options: {} }],
+      {
+        name: 'router',
+        firelensConfiguration: {
+          type: 'fluentbit',
+          options: { 'config-file-type': 'file', 'config-file-value': '/extra.conf' },
+        },
+      },
+      [
+        { name: 'app', options: { Name: 'stdout', Format: 'json', 'include-pattern': 'a\n[b]' } },
+        { name: 'plain', options: {} },
+      ],
       spec as never,
       'key',
     );

@@ -21,7 +21,13 @@ async function makeStream(store: LogStore, group: string, name: string): Promise
   const found = store.catalog.group(scope, group);
   const made =
     found ??
-    (await store.catalog.createGroup({ ...scope, name: group, creationTime: now, logGroupClass: 'STANDARD', tags: {} }));
+    (await store.catalog.createGroup({
+      ...scope,
+      name: group,
+      creationTime: now,
+      logGroupClass: 'STANDARD',
+      tags: {},
+    }));
   const stream = await store.catalog.createStream({ groupId: made?.id ?? 0, name, creationTime: now });
   if (!stream) throw new Error('there is such a stream');
   return stream;
