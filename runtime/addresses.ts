@@ -12,6 +12,8 @@ export interface Addresses {
   contains(address: string): boolean;
   /** Those that are taken. */
   taken(): readonly string[];
+  /** Every one that can be taken. */
+  all(): readonly string[];
 }
 
 export function createAddresses({ subnet, gateway }: NetworkRange): Addresses {
@@ -44,6 +46,7 @@ export function createAddresses({ subnet, gateway }: NetworkRange): Addresses {
     release: (address) => void taken.delete(numberOf(address)),
     contains: (address) => isOurs(numberOf(address)),
     taken: () => [...taken].map(textOf),
+    all: () => Array.from({ length: Math.max(0, size) }, (_, index) => first + index).filter(isOurs).map(textOf),
   };
 }
 

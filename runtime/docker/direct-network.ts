@@ -9,7 +9,7 @@ import { hostnameOf, macAddressOf } from '../addresses.ts';
 import { DriverError } from '../driver.ts';
 import type { Context } from './context.ts';
 import { ensureNetwork } from './network.ts';
-import { readResolvers } from './resolvers.ts';
+import { readResolvers } from '../resolvers.ts';
 import type { SandboxNetwork, StartedPause } from './sandbox-network.ts';
 import {
   bridgeExists,

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Engine } from './engine.ts';
 import { jsonLines } from './json-lines.ts';
-import type { Log } from './log.ts';
+import type { Log } from '../log.ts';
 import { OWNER } from './names.ts';
 
 export interface ExitWatch {

@@ -5,7 +5,7 @@ import { checkCancelled, type Engine, engineWords, failure, statusOf } from './e
 import { pullErrorKind } from './image-errors.ts';
 import { parseReference, sameRepository } from './image-reference.ts';
 import { jsonLines } from './json-lines.ts';
-import type { Log } from './log.ts';
+import type { Log } from '../log.ts';
 
 export type PullImage = (request: PullRequest) => Promise<ImageInfo>;
 

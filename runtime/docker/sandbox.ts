@@ -14,7 +14,7 @@ import {
   sandboxOf,
   startPause,
 } from './pause.ts';
-import type { Pool } from './pool.ts';
+import type { Pool } from '../pool.ts';
 import { parseRecord, recordOf, type SandboxRecord } from './record.ts';
 import { removeContainerById } from './remove.ts';
 import { AddressTakenError } from './veth.ts';

@@ -1,0 +1,242 @@
+/** The driver for virtual machines: assembles the parts in this folder into the contract of runtime/driver.ts. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createAddresses } from '../addresses.ts';
+import { type Capabilities, type Driver, DriverError, type NetworkRange, type SandboxConfig } from '../driver.ts';
+import { type Log, silent } from '../log.ts';
+import { createPool } from '../pool.ts';
+import {
+  checkCancelled,
+  createContainer,
+  inspectContainer,
+  removeContainer,
+  startContainer,
+  stopContainer,
+  waitContainer,
+} from './container.ts';
+import type { Context } from './context.ts';
+import { engineImages, type ImageSource } from './engine-images.ts';
+import { execContainer } from './exec.ts';
+import { openGroups } from './groups.ts';
+import { prepareGuest } from './guest.ts';
+import { openImageCache } from './image-cache.ts';
+import { readLogs } from './logs.ts';
+import { type Machine, makeMachine, sandboxOf, uidOf } from './machine.ts';
+import { ensureNetwork, removeNetwork } from './network.ts';
+import { openQemu } from './qemu.ts';
+import { recover, takeBack } from './recover.ts';
+import { checkSandbox, removeMachine, removeSandbox, sizeFor, takeMachine } from './sandbox.ts';
+import { openSnapshots } from './snapshot.ts';
+import { readStats } from './stats.ts';
+import type { MachineSize } from './vmm.ts';
+
+export interface MicrovmDriverOptions {
+  /** Id of the installation: two owners on one host never see each other. */
+  readonly owner: string;
+  readonly dockerHost?: string;
+  readonly networkRange: NetworkRange;
+  /** Machines kept ready, of the size that was asked for last. */
+  readonly warmPool: number;
+  /** Folder of the machines. */
+  readonly stateDir: string;
+  /** Folder of kernels, snapshots and converted images, which installations may share. */
+  readonly cacheDir: string;
+  /** Bytes of converted images that are kept. Default: 20 GiB. */
+  readonly imageCacheLimit?: number;
+  readonly log?: Log;
+}
+
+export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
+  const { owner, networkRange, log = silent } = options;
+  let opening: Promise<Context> | undefined;
+  let source: ImageSource | undefined;
+  const making = new Map<string, Promise<Machine>>();
+  /** What the pool makes: nobody knows what comes next, so it is what came last. */
+  let usual: MachineSize = sizeFor({});
+
+  const opened = async () => {
+    if (!opening) throw new DriverError('engine', 'The driver is not open.');
+    return await opening;
+  };
+
+  const prepare = async (): Promise<Context> => {
+    const addresses = createAddresses(networkRange);
+    await mkdir(join(options.cacheDir, 'snapshots'), { recursive: true, mode: 0o755 });
+    const [guest, groups, images] = await Promise.all([
+      prepareGuest(options.cacheDir),
+      openGroups(owner),
+      openImageCache(join(options.cacheDir, 'images'), options.imageCacheLimit ?? 20 * 2 ** 30),
+    ]);
+    const vmm = await openQemu({ guest, acceleration: 'tcg' });
+    const network = await ensureNetwork(owner, networkRange, addresses);
+    source = engineImages(options.dockerHost, images, 60_000, log);
+    const context: Context = {
+      owner,
+      folder: join(options.stateDir, 'machines'),
+      vmm,
+      snapshots: openSnapshots(vmm, join(options.cacheDir, 'snapshots'), uidOf(networkRange.gateway)),
+      network,
+      range: networkRange,
+      addresses,
+      groups,
+      images,
+      machines: new Map(),
+      log,
+    };
+    await takeBack(context);
+    return context;
+  };
+
+  const pool = createPool<Machine>({
+    size: options.warmPool,
+    make: async () => await makeMachine(await opened(), usual),
+    discard: async (machine) => await removeMachine(await opened(), machine),
+    onError: (error) => log.warn({ error }, 'the warm pool has a problem'),
+  });
+
+  /** One that was kept ready, when it has the size. */
+  const readyMachine = async (context: Context, size: MachineSize): Promise<Machine> => {
+    const fits = JSON.stringify(size) === JSON.stringify(usual);
+    usual = size;
+    const ready = await pool.take();
+    if (ready && fits && !ready.record.ended && JSON.stringify(ready.record.size) === JSON.stringify(size)) return ready;
+    if (ready) await removeMachine(context, ready);
+    return await makeMachine(context, size);
+  };
+
+  const makeSandbox = async (context: Context, config: SandboxConfig): Promise<Machine> => {
+    const machine = await readyMachine(context, sizeFor(config.limits));
+    try {
+      await takeMachine(context, machine, config);
+      context.machines.set(config.id, machine);
+      return machine;
+    } catch (error) {
+      await removeMachine(context, machine);
+      throw error;
+    }
+  };
+
+  return {
+    name: 'microvm',
+
+    async open() {
+      opening ??= prepare();
+      try {
+        await opening;
+      } catch (error) {
+        opening = undefined;
+        throw error;
+      }
+      pool.open();
+    },
+
+    async close() {
+      await pool.close();
+      const context = await opening?.catch(() => undefined);
+      source?.close();
+      for (const machine of context?.machines.values() ?? []) {
+        machine.closing = true;
+        machine.agent.close();
+        machine.monitor.detach();
+      }
+    },
+
+    capabilities: async () => capabilitiesOf(await opening),
+
+    async pullImage(request) {
+      checkCancelled(request.signal);
+      await opened();
+      if (!source) throw new DriverError('engine', 'The driver is not open.');
+      return await source.pull(request);
+    },
+
+    async createSandbox(config, signal) {
+      checkCancelled(signal);
+      checkSandbox(config);
+      const context = await opened();
+      const existing = context.machines.get(config.id);
+      if (existing) return sandboxOf(context, existing);
+      const done = pool.busy();
+      try {
+        const running = making.get(config.id) ?? makeSandbox(context, config);
+        making.set(config.id, running);
+        const machine = await running;
+        if (signal?.aborted) await removeSandbox(context, config.id);
+        checkCancelled(signal);
+        return sandboxOf(context, machine);
+      } finally {
+        making.delete(config.id);
+        done();
+      }
+    },
+    removeSandbox: async (id) => {
+      await making.get(id)?.catch(() => {});
+      await removeSandbox(await opened(), id);
+    },
+
+    async createContainer(config, signal) {
+      const done = pool.busy();
+      try {
+        return await createContainer(await opened(), config, signal);
+      } finally {
+        done();
+      }
+    },
+    async startContainer(handle, startOptions) {
+      const done = pool.busy();
+      try {
+        return await startContainer(await opened(), handle, startOptions);
+      } finally {
+        done();
+      }
+    },
+    waitContainer: async (handle, signal) => await waitContainer(await opened(), handle, signal),
+    stopContainer: async (handle, graceSeconds) => await stopContainer(await opened(), handle, graceSeconds),
+    removeContainer: async (handle) => await removeContainer(await opened(), handle),
+    inspectContainer: async (handle) => await inspectContainer(await opened(), handle),
+
+    async *logs(handle, logOptions) {
+      yield* readLogs(await opened(), handle, logOptions);
+    },
+    exec: async (handle, config) => await execContainer(await opened(), handle, config),
+    stats: async (handle) => await readStats(await opened(), handle),
+
+    recover: async () => await recover(await opened()),
+    async clean() {
+      await pool.close();
+      const context = await opened();
+      const machines = [...context.machines.entries()];
+      const containers = machines.reduce(
+        (sum, [, { record }]) => sum + 1 + Object.keys(record.containers).length,
+        0,
+      );
+      const volumes = machines.reduce((sum, [, { record }]) => sum + (record.sandbox?.volumes.length ?? 0), 0);
+      await Promise.all(machines.map(([id]) => removeSandbox(context, id)));
+      const cgroups = await context.groups.removeAll();
+      const networks = (await removeNetwork(owner)) ? 1 : 0;
+      return { containers, volumes, cgroups: containers > 0 ? cgroups : 0, networks };
+    },
+  };
+}
+
+function capabilitiesOf(context: Context | undefined): Capabilities {
+  return {
+    engine: context ? `${context.vmm.name} (${context.vmm.acceleration})` : 'QEMU',
+    cgroupVersion: context?.groups.version ?? 'none',
+    sandboxLimits: true,
+    pidsLimit: true,
+    diskLimit: true,
+    exec: true,
+    stats: true,
+    isolation: 'vm',
+    architecture: 'amd64',
+    limitations: [
+      ...(context?.vmm.acceleration === 'tcg'
+        ? ['Virtual machines are emulated, which is slow: the processor of this host cannot run them (no usable KVM).']
+        : []),
+      ...(context?.groups.missing === undefined
+        ? []
+        : [`Monitors of virtual machines have no limits on the host, because ${context.groups.missing}.`]),
+    ],
+  };
+}

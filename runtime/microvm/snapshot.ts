@@ -1,0 +1,111 @@
+/**
+ * Snapshots: a machine of each size, booted once and saved while it waits for its first order. Clones start from its
+ * memory, each with a private copy of what it writes.
+ */
+import { randomUUID } from 'node:crypto';
+import { access, chmod, chown, mkdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Agent, greetAgent } from './agent.ts';
+import { killProcessesOf } from './processes.ts';
+import { warmUp } from './warm-up.ts';
+import type { MachineSize, Vmm } from './vmm.ts';
+
+/** Milliseconds until a machine that boots must answer: seconds under emulation, more on a busy host. */
+const PATIENCE = 120_000;
+
+export interface BootTimes {
+  /** Milliseconds until the monitor answered, until the agent did, and until the machine was saved. */
+  readonly monitor: number;
+  readonly agent: number;
+  readonly saved: number;
+}
+
+export interface Snapshots {
+  /** Folder of the snapshot for a size, made when there is none. @throws DriverError kind engine */
+  of(size: MachineSize): Promise<string>;
+  /** Forgets one that could not be restored. */
+  discard(size: MachineSize): Promise<void>;
+  /** How long the newest one took to make; undefined: none was made by this process. */
+  times(): BootTimes | undefined;
+}
+
+export function openSnapshots(vmm: Vmm, folder: string, uid: number): Snapshots {
+  const making = new Map<string, Promise<string>>();
+  let newest: BootTimes | undefined;
+  const pathOf = ({ cpus, memory }: MachineSize) => join(folder, `${vmm.identity}-${cpus}-${memory}`);
+
+  const make = async (size: MachineSize) => {
+    const path = pathOf(size);
+    if (await isThere(path)) return path;
+    const work = join(folder, `new-${randomUUID()}`);
+    try {
+      newest = await bootAndSave(vmm, size, work, uid);
+      const disks = join(work, 'disks');
+      // Clones may read it, and nobody may write.
+      for (const name of ['memory', 'state']) {
+        await chown(join(disks, name), 0, 0);
+        await chmod(join(disks, name), 0o444);
+      }
+      await rm(join(disks, 'scratch'));
+      await rename(disks, path);
+    } catch (error) {
+      if (!(await isThere(path))) throw error;
+    } finally {
+      await rm(work, { recursive: true, force: true });
+    }
+    return path;
+  };
+
+  return {
+    async of(size) {
+      const path = pathOf(size);
+      const running = making.get(path) ?? make(size).finally(() => making.delete(path));
+      making.set(path, running);
+      return await running;
+    },
+    discard: async (size) => await rm(pathOf(size), { recursive: true, force: true }),
+    times: () => newest,
+  };
+}
+
+async function bootAndSave(vmm: Vmm, size: MachineSize, work: string, uid: number): Promise<BootTimes> {
+  const start = performance.now();
+  const since = () => Math.round(performance.now() - start);
+  const disks = join(work, 'disks');
+  await mkdir(join(work, 'root'), { recursive: true });
+  await mkdir(disks);
+  for (const name of ['memory', 'state', 'scratch']) {
+    await writeFile(join(disks, name), '');
+    await chown(join(disks, name), uid, uid);
+  }
+  await truncate(join(disks, 'memory'), size.memory * 2 ** 20);
+  // Larger than any disk that may take its place: a clone keeps the size that the first one saw.
+  await truncate(join(disks, 'scratch'), 2 ** 42);
+  let agent: Agent | undefined;
+  try {
+    const monitor = await vmm.start({
+      size,
+      origin: { kind: 'boot', memoryFile: join(disks, 'memory') },
+      folder: work,
+      uid,
+      tap: { name: `longs-s${randomUUID().slice(0, 8)}` },
+      groups: [],
+    });
+    const answered = since();
+    agent = await greetAgent(await monitor.connect(), PATIENCE);
+    const alive = since();
+    await warmUp(agent);
+    await monitor.save('state');
+    return { monitor: answered, agent: alive, saved: since() };
+  } finally {
+    agent?.close();
+    await killProcessesOf(uid);
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
