@@ -46,7 +46,10 @@ export function createAddresses({ subnet, gateway }: NetworkRange): Addresses {
     release: (address) => void taken.delete(numberOf(address)),
     contains: (address) => isOurs(numberOf(address)),
     taken: () => [...taken].map(textOf),
-    all: () => Array.from({ length: Math.max(0, size) }, (_, index) => first + index).filter(isOurs).map(textOf),
+    all: () =>
+      Array.from({ length: Math.max(0, size) }, (_, index) => first + index)
+        .filter(isOurs)
+        .map(textOf),
   };
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { DriverError } from '../driver.ts';
-import { createDecoder, encodeRequest, padding, ProtocolError } from './protocol.ts';
+import { createDecoder, encodeRequest, ProtocolError, padding } from './protocol.ts';
 
 export type Words = readonly [verb: string, ...rest: (string | number | Uint8Array)[]];
 

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hostnameOf } from '../addresses.ts';
+import { isValidContainerName } from '../docker/names.ts';
 import {
   type ContainerConfig,
   type ContainerExit,
@@ -10,7 +11,6 @@ import {
   type ContainerState,
   DriverError,
 } from '../driver.ts';
-import { isValidContainerName } from '../docker/names.ts';
 import { AgentError, noSuchProcess } from './agent.ts';
 import type { Context } from './context.ts';
 import { complaintOf, crun, optionsOf, type ProcessState, runInGuest, stateOf } from './crun.ts';
@@ -421,7 +421,10 @@ export async function containerState(machine: Machine, container: ContainerRecor
     labels: container.labels,
   };
   if (container.exit) return exited(facts, container, container.exit);
-  if (ended) return container.startedAt === undefined ? { ...facts, status: 'created' } : exited(facts, container, exitOfMachine(container, ended));
+  if (ended)
+    return container.startedAt === undefined
+      ? { ...facts, status: 'created' }
+      : exited(facts, container, exitOfMachine(container, ended));
   const state = await processOf(machine, container);
   if (!state || state.state === 'starting') return { ...facts, status: 'created' };
   if (state.state === 'running') return { ...facts, status: 'running', startedAt: state.startedAt };

@@ -23,10 +23,7 @@ export function cpioOf(entries: readonly CpioEntry[]): Buffer {
 }
 
 function encode({ path, mode, content }: CpioEntry, inode: number): readonly Buffer[] {
-  const data =
-    content.kind === 'file'
-      ? content.data
-      : Buffer.from(content.kind === 'link' ? content.target : '');
+  const data = content.kind === 'file' ? content.data : Buffer.from(content.kind === 'link' ? content.target : '');
   const device = content.kind === 'device' ? content : { major: 0, minor: 0 };
   const name = Buffer.from(`${path}\0`);
   const fields = [

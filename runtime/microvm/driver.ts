@@ -99,7 +99,8 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
     const fits = JSON.stringify(size) === JSON.stringify(usual);
     usual = size;
     const ready = await pool.take();
-    if (ready && fits && !ready.record.ended && JSON.stringify(ready.record.size) === JSON.stringify(size)) return ready;
+    if (ready && fits && !ready.record.ended && JSON.stringify(ready.record.size) === JSON.stringify(size))
+      return ready;
     if (ready) await removeMachine(context, ready);
     return await makeMachine(context, size);
   };
@@ -206,10 +207,7 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       await pool.close();
       const context = await opened();
       const machines = [...context.machines.entries()];
-      const containers = machines.reduce(
-        (sum, [, { record }]) => sum + 1 + Object.keys(record.containers).length,
-        0,
-      );
+      const containers = machines.reduce((sum, [, { record }]) => sum + 1 + Object.keys(record.containers).length, 0);
       const volumes = machines.reduce((sum, [, { record }]) => sum + (record.sandbox?.volumes.length ?? 0), 0);
       await Promise.all(machines.map(([id]) => removeSandbox(context, id)));
       const cgroups = await context.groups.removeAll();

@@ -1,8 +1,8 @@
 /** Images from the Docker Engine of this host: pulled through it, or made in it. */
 import { PassThrough, type Readable } from 'node:stream';
-import type { ImageInfo, PullRequest } from '../driver.ts';
 import { connectEngine, type Engine, failure } from '../docker/engine.ts';
 import { createPullImage } from '../docker/image.ts';
+import type { ImageInfo, PullRequest } from '../driver.ts';
 import type { Log } from '../log.ts';
 import { type Image, type ImageConfiguration, imageOf } from './image.ts';
 import type { ImageCache } from './image-cache.ts';
@@ -13,7 +13,12 @@ export interface ImageSource {
   close(): void;
 }
 
-export function engineImages(dockerHost: string | undefined, cache: ImageCache, patience: number, log: Log): ImageSource {
+export function engineImages(
+  dockerHost: string | undefined,
+  cache: ImageCache,
+  patience: number,
+  log: Log,
+): ImageSource {
   const engine = connectEngine(dockerHost);
   const pullImage = createPullImage(engine, patience, log);
   return {

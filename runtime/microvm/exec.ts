@@ -27,9 +27,7 @@ export async function execContainer(
     const command = await commandOf(machine, container, config, own);
     const options = optionsOf({ tty: config.tty, input: true, hold: true });
     const files = [`${own}/output`, `${own}/pid`, `${own}/tty`, ''] as const;
-    const started = stateOf(
-      await agent.call('spawn', key, options, ...files, ...crun(paths), ...command),
-    );
+    const started = stateOf(await agent.call('spawn', key, options, ...files, ...crun(paths), ...command));
     if (started.state === 'failed') {
       const words = await complaintOf(agent, paths);
       await forget(machine, key, own);
@@ -104,7 +102,9 @@ function sessionOf(machine: Machine, key: string, own: string, tty: boolean): Ex
     resize: async ({ columns, rows }) => void (await agent.call('resize', key, columns, rows).catch(gone)),
     close: () => {
       // A terminal has no end of input but the character for it.
-      next(async () => await (tty ? agent.call('input', key, '\u0004') : agent.call('close-input', key))).catch(() => {});
+      next(async () => await (tty ? agent.call('input', key, '\u0004') : agent.call('close-input', key))).catch(
+        () => {},
+      );
     },
     kill: async () => void (await agent.call('signal', key, 9, 'session').catch(gone)),
     wait: async () => await exit,

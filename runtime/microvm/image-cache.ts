@@ -7,7 +7,6 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { DriverError } from '../driver.ts';
 import type { Image } from './image.ts';
 
@@ -96,15 +95,20 @@ async function convert(files: Readable, path: string): Promise<void> {
     });
     child.on('close', resolve);
   });
-  const sent = await pipeline(files, child.stdin).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  let broken: Error | undefined;
+  files.once('error', (error: Error) => {
+    broken = error;
+    child.kill();
+  });
+  // It stops reading at the archive's end, which need not be the stream's.
+  child.stdin.on('error', () => {});
+  files.pipe(child.stdin);
   const code = await ended;
-  if (code === 0 && sent === undefined) return;
+  files.destroy();
+  if (code === 0 && broken === undefined) return;
   if (/no space left/i.test(words)) throw new DriverError('image-disk', 'no space left on device');
-  if (code === 0 && sent instanceof DriverError) throw sent;
-  const why = words.trim().split('\n')[0] || (sent instanceof Error ? sent.message : `exit code ${code}`);
+  if (broken instanceof DriverError) throw broken;
+  const why = broken?.message ?? (words.trim().split('\n')[0] || `exit code ${code}`);
   throw new DriverError('engine', `The image could not be converted: ${why}`);
 }
 

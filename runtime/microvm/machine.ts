@@ -5,10 +5,10 @@ import { macAddressOf } from '../addresses.ts';
 import { DriverError, type Sandbox } from '../driver.ts';
 import { type Agent, greetAgent } from './agent.ts';
 import { runProgram } from './commands.ts';
+import type { Context } from './context.ts';
 import { killProcessesOf } from './processes.ts';
 import { type MachineRecord, removeFolder, writeRecord } from './record.ts';
 import type { MachineSize, Monitor } from './vmm.ts';
-import type { Context } from './context.ts';
 
 export interface Machine {
   readonly folder: string;

@@ -29,7 +29,14 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
   const [version, tsc] = await Promise.all([runProgram(PROGRAM, ['--version']), runProgram(guest.jail, ['--tsc'])]);
   // Under emulation the guest has no clock to measure its counter's frequency with. Rounded: it is measured.
   const kiloHertz = Math.round(Number(tsc) / 10) * 10;
-  const shape = JSON.stringify([version, guest.identity, acceleration, kiloHertz, cpus()[0]?.model, machine('', 'TCG')]);
+  const shape = JSON.stringify([
+    version,
+    guest.identity,
+    acceleration,
+    kiloHertz,
+    cpus()[0]?.model,
+    machine('', 'TCG'),
+  ]);
   const kvmGroup = acceleration === 'kvm' ? (await stat('/dev/kvm')).gid : undefined;
 
   return {
@@ -42,8 +49,12 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
       try {
         const said = launch(config, state?.fd);
         const monitor = monitorOf(config.folder, await qmpOf(config.folder, said));
-        if (state) await resume(monitor.qmp, said);
-        return monitor;
+        if (!state) return monitor;
+        // The guest was saved while its host was there. A host that comes later would be told to it, as would be, after
+        // that, that none was there when it woke up.
+        const channel = await connectIn(config.folder, 'channel');
+        await resume(monitor.qmp, said);
+        return { ...monitor, connect: async () => channel };
       } finally {
         await state?.close();
       }
@@ -178,6 +189,7 @@ async function resume(qmp: Qmp, said: Said): Promise<void> {
   const { status, words } = await migrated(qmp);
   if (status !== 'completed')
     throw new DriverError('engine', `QEMU could not restore a snapshot: ${words ?? said.words() ?? status}.`);
+  await qmp.run('cont');
 }
 
 async function migrated(qmp: Qmp): Promise<{ readonly status: string; readonly words?: string }> {

@@ -5,7 +5,7 @@ import { containerState } from './container.ts';
 import type { Context } from './context.ts';
 import { attachMachine, deadMachine, destroyMachine, type Machine, sandboxOf, uidOf } from './machine.ts';
 import { killProcessesOf } from './processes.ts';
-import { machineFolders, type MachineRecord, readRecord, writeRecord } from './record.ts';
+import { type MachineRecord, machineFolders, readRecord, writeRecord } from './record.ts';
 
 export async function takeBack(context: Context): Promise<void> {
   const addresses = await machineFolders(context.folder);

@@ -1,8 +1,8 @@
 /** A sandbox is a machine that somebody has taken. */
 import { randomBytes } from 'node:crypto';
 import { hostnameOf, macAddressOf } from '../addresses.ts';
-import { DriverError, type Limits, type Sandbox, type SandboxConfig, type VolumeConfig } from '../driver.ts';
 import { isValidId } from '../docker/names.ts';
+import { DriverError, type Limits, type Sandbox, type SandboxConfig, type VolumeConfig } from '../driver.ts';
 import { readResolvers } from '../resolvers.ts';
 import { AgentError } from './agent.ts';
 import type { Context } from './context.ts';

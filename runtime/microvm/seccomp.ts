@@ -55,7 +55,9 @@ const always: readonly string[] = [
 ];
 
 /** Flags of clone that make namespaces: mount, cgroup, uts, ipc, user, pid, network. */
-const namespaceFlags: readonly number[] = [0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000];
+const namespaceFlags: readonly number[] = [
+  0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000,
+];
 
 /** @param capabilities with their prefix CAP_ */
 export function seccompOf(capabilities: readonly string[]): object {

@@ -7,8 +7,8 @@ import { access, chmod, chown, mkdir, rename, rm, truncate, writeFile } from 'no
 import { join } from 'node:path';
 import { type Agent, greetAgent } from './agent.ts';
 import { killProcessesOf } from './processes.ts';
-import { warmUp } from './warm-up.ts';
 import type { MachineSize, Vmm } from './vmm.ts';
+import { warmUp } from './warm-up.ts';
 
 /** Milliseconds until a machine that boots must answer: seconds under emulation, more on a busy host. */
 const PATIENCE = 120_000;

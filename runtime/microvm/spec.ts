@@ -165,12 +165,22 @@ function hostFiles(readOnly: boolean) {
 }
 
 function memoryMount({ path, size, options }: MemoryMount) {
-  return { destination: path, type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', ...options, `size=${size}`] };
+  return {
+    destination: path,
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'nodev', ...options, `size=${size}`],
+  };
 }
 
 const standardMounts = [
   { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
-  { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
+  {
+    destination: '/dev',
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+  },
   {
     destination: '/dev/pts',
     type: 'devpts',

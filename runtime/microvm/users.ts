@@ -20,7 +20,9 @@ export function resolveUser(wanted: string, passwd: string, group: string): Reso
   const uid = entry ? Number(entry[2]) : numberOf(user || '0');
   if (uid === undefined)
     throw new DriverError('start', `unable to find user ${user}: no matching entries in passwd file`);
-  const groupEntry = groups.find(([name, , gid]) => wantedGroup !== '' && (name === wantedGroup || gid === wantedGroup));
+  const groupEntry = groups.find(
+    ([name, , gid]) => wantedGroup !== '' && (name === wantedGroup || gid === wantedGroup),
+  );
   const gid = wantedGroup === '' ? Number(entry?.[3] ?? 0) : groupEntry ? Number(groupEntry[2]) : numberOf(wantedGroup);
   if (gid === undefined)
     throw new DriverError('start', `unable to find group ${wantedGroup}: no matching entries in group file`);
