@@ -1,5 +1,6 @@
 /** Assembles the API: settings in, an endpoint out. No logic of its own. */
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { systemClock } from '../core/clock.ts';
 import { readEfsFileSystems } from '../core/efs.ts';
@@ -12,11 +13,17 @@ import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
 import { sweep, sweepInterval } from '../core/sweep.ts';
 import { createCredentialSource, loadOrCreateCredentials, withSessions } from './credentials.ts';
+import { createExecSite } from './exec/exec-site.ts';
+import { openLogs } from './logs/open.ts';
+import { ownAddress } from './own-address.ts';
 import { createApiServer } from './server.ts';
 import { createServices } from './services.ts';
 
 /** Reconnections that a request waits for: about three seconds, then it answers ServerException. */
 const redisPatience = 10;
+
+/** Milliseconds that a command may take, then the request answers ServerException. */
+const redisTimeout = 10_000;
 
 export interface ApiOptions {
   readonly settings: Settings;
@@ -34,7 +41,12 @@ export interface RunningApi {
 export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise<RunningApi> {
   await loadOrCreateCredentials(settings.dataDir, settings.accountId);
   const secretsKey = await loadOrCreateSecretsKey(secretsKeyPath(settings));
-  const redis = connectRedis(redisUrl, { patience: redisPatience, name: 'longshore-api', batch: true });
+  const redis = connectRedis(redisUrl, {
+    patience: redisPatience,
+    commandTimeout: redisTimeout,
+    name: 'longshore-api',
+    batch: true,
+  });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis is away'));
   // BullMQ's connections wait for Redis however long it takes.
   const queues = connectRedis(redisUrl, { patience: null, name: 'longshore-api-queues' });
@@ -42,29 +54,54 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const failed = (error: Error) => log.warn({ err: error }, 'a queue failed');
   const waker = createWaker(queues, settings.redisPrefix, failed);
   const store = createStore(redis, { prefix: settings.redisPrefix, wake: waker.wake });
-  const { services, secrets } = createServices({
+  const sessions = createSessionIssuer(async () => secretsKey, systemClock);
+  const logs = await openLogs({
+    redis,
+    prefix: settings.redisPrefix,
+    folder: join(settings.dataDir, 'logs-store'),
+    limit: settings.logsLimit * 2 ** 20,
+    sessions,
+    clock: systemClock,
+    newUuid: randomUUID,
+    log,
+  });
+  const { services, secrets, execSessions, summon } = createServices({
     redis,
     prefix: settings.redisPrefix,
     store,
     vault: createVault(async () => secretsKey),
     clock: systemClock,
     newUuid: randomUUID,
+    logs: logs.handlers,
     efs: () => readEfsFileSystems(settings.efs),
   });
-  const sessions = createSessionIssuer(async () => secretsKey, systemClock);
+  let port = settings.port;
+  const execSite = createExecSite({
+    sessions: execSessions,
+    summon,
+    address: () => settings.advertise ?? ownAddress(settings.host, port),
+    clock: systemClock,
+    log,
+  });
   const server = createApiServer({
     services,
+    sites: [execSite],
     credentials: withSessions(createCredentialSource(settings.dataDir), sessions),
     settings,
     clock: systemClock,
     log,
   });
-  const disconnect = () => {
+  const disconnect = async () => {
+    await logs.close();
     redis.disconnect();
     queues.disconnect();
   };
   try {
     const listening = await server.listen();
+    port = listening.port;
+    const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
+    const endpoint = `http://${host}:${listening.port}`;
+    await logs.announce(settings.advertise ?? ownAddress(settings.host, port));
     const sweeps = await scheduleSweeps(
       queues,
       { prefix: settings.redisPrefix, everySeconds: sweepInterval(settings) },
@@ -74,18 +111,18 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
       },
       failed,
     );
-    const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
     return {
-      endpoint: `http://${host}:${listening.port}`,
+      endpoint,
       async close() {
+        execSite.close();
         await listening.close();
         await sweeps.close();
         await waker.close();
-        disconnect();
+        await disconnect();
       },
     };
   } catch (error) {
-    disconnect();
+    await disconnect();
     throw error;
   }
 }

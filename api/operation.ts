@@ -12,6 +12,8 @@ export interface Caller extends Scope {
 export interface RequestContext {
   readonly caller: Caller;
   readonly requestId: string;
+  /** Where the client found the API, for example `https://longshore.example:4566`. */
+  readonly origin: string;
 }
 
 export type Handler<Input, Output> = (input: Input, context: RequestContext) => Promise<Output>;

@@ -1,13 +1,14 @@
 /** The HTTP side of the API: reads a request, finds who it is for and who sent it, calls the handler, answers. */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { type Duplex, pipeline, Readable } from 'node:stream';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Settings } from '../core/settings.ts';
+import { createBodyReader } from './body.ts';
 import type { CredentialSource } from './credentials.ts';
 import { AwsError, describeError, unknownOperation } from './errors.ts';
 import type { Service } from './protocol/service.ts';
@@ -52,8 +53,6 @@ export interface Listening {
 
 /** Milliseconds that requests under way have to end when the server closes. */
 const closeGrace = 10_000;
-/** A refused body is read on up to this many times its limit, so that the client gets to read the answer. */
-const refusedBodyFactor = 4;
 /** HTTP status of what node's parser refuses; 400 for everything else. */
 const parserStatus: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 /** Bytes of a body that is for no service. */
@@ -62,8 +61,11 @@ const strangersBodyLimit = 4 * 2 ** 20;
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { services, sites = [], credentials, settings, clock, log } = options;
   const verify = createVerifier({ credentials, clock, clockSkew: settings.clockSkew });
+  const readBody = createBodyReader();
   const app = new Hono<{ Bindings: HttpBindings }>();
   let closing = false;
+  /** Answers that are generated while they are sent. */
+  const streams = new Set<ServerResponse>();
 
   app.get('/_longshore/health', (context) => context.json({ status: 'ok' }));
 
@@ -90,14 +92,26 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   /** Straight to node's response, which spares a Response object for each answer. */
   function send(outgoing: ServerResponse, { status, headers, body }: WireAnswer, requestId: string): void {
+    const whole = typeof body === 'string' || Buffer.isBuffer(body);
     outgoing.writeHead(status, {
       ...headers,
-      'content-length': Buffer.byteLength(body),
+      ...(whole && { 'content-length': Buffer.byteLength(body) }),
       'x-amzn-RequestId': requestId,
       // Of a body that was refused the rest is not read.
       ...((closing || status === 413) && { connection: 'close' }),
     });
-    outgoing.end(body);
+    if (whole) outgoing.end(body);
+    else sendStream(outgoing, body, requestId);
+  }
+
+  /** The stream is told when the client goes, and cut when the server closes. */
+  function sendStream(outgoing: ServerResponse, body: AsyncIterable<Uint8Array>, requestId: string): void {
+    streams.add(outgoing);
+    pipeline(Readable.from(body, { objectMode: false }), outgoing, (error) => {
+      streams.delete(outgoing);
+      if (error && error.code !== 'ERR_STREAM_PREMATURE_CLOSE')
+        log.warn({ requestId, err: error }, 'an answer broke off');
+    });
   }
 
   async function answerRequest(
@@ -117,7 +131,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       const caller = await verify(request, body, service);
       progress.accessKeyId = caller.accessKeyId;
       const target = { service, operation };
-      const output = await operation.run(protocol.decode(target, body), { caller, requestId });
+      const output = await operation.run(protocol.decode(target, body), {
+        caller,
+        requestId,
+        origin: originOf(request),
+      });
       return protocol.encode(target, output);
     } catch (thrown) {
       const error = describeError(thrown, service);
@@ -210,6 +228,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         close: async () => {
           closing = true;
           const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+          for (const stream of streams) stream.destroy();
           const deadline = setTimeout(() => server.closeAllConnections(), closeGrace);
           await closed;
           clearTimeout(deadline);
@@ -238,25 +257,10 @@ function readHead(incoming: IncomingMessage): WireRequest {
   return { method: incoming.method ?? '', url: incoming.url ?? '/', headers };
 }
 
-/** @throws AwsError when the body is longer than `limit` bytes or does not come to its end */
-async function readBody(incoming: IncomingMessage, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of incoming) {
-      length += chunk.length;
-      if (length <= limit) chunks.push(chunk);
-      else chunks.length = 0;
-      if (length > limit * refusedBodyFactor) break;
-    }
-  } catch (error) {
-    throw new AwsError('RequestAbortedException', 'The request ended before its body was complete.', { cause: error });
-  }
-  if (length > limit)
-    throw new AwsError('RequestEntityTooLargeException', `The request body is longer than ${limit} bytes.`, {
-      status: 413,
-    });
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+/** Behind a proxy that ends TLS, its word counts for the scheme; the host is as the client wrote and signed it. */
+function originOf({ headers }: WireRequest): string {
+  const scheme = headers.get('x-forwarded-proto')?.split(',')[0]?.trim().toLowerCase() === 'https' ? 'https' : 'http';
+  return `${scheme}://${headers.get('host') ?? ''}`;
 }
 
 function pathOf(url: string): string {

@@ -4,6 +4,7 @@
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
+import { isRegion } from '../core/scope.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
 import { AwsError } from './errors.ts';
 import type { Caller } from './operation.ts';
@@ -185,8 +186,7 @@ function checkTime({ date, time, expires }: Claim, now: number, skew: number): v
 
 function checkScope({ day, region, service, end }: CredentialScope, { date }: Claim, wanted: SignedService): void {
   const wrong: string[] = [];
-  if (!/^[a-z]{2,8}(-[a-z]{1,16}){1,3}-\d{1,2}$/.test(region))
-    wrong.push(`Credential should be scoped to a valid region, not '${region.slice(0, 64)}'.`);
+  if (!isRegion(region)) wrong.push(`Credential should be scoped to a valid region, not '${region.slice(0, 64)}'.`);
   if (service !== wanted.signingName)
     wrong.push(`Credential should be scoped to correct service: '${wanted.signingName}'.`);
   if (end !== terminator)

@@ -10,6 +10,11 @@ export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
 
+/** There may be room for a task, but the workers that have it are not back yet: trying again soon will help. */
+export class WorkersAwayError extends Error {
+  override readonly name = 'WorkersAwayError';
+}
+
 /** A change would take a fact back or move a task backwards in its life. */
 export class ImpossibleTransitionError extends Error {
   override readonly name = 'ImpossibleTransitionError';

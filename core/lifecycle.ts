@@ -60,10 +60,14 @@ export function stopDecision({ wanted, observed }: Facts): StopDecision | undefi
   return wanted.stop ?? observed.stop;
 }
 
-/** Containers show only these three (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Container.html). */
+/**
+ * Containers show only these three (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Container.html).
+ * One that never ran is STOPPED when nothing of its task can run any more.
+ */
 export function containerLastStatus(task: Pick<Task, 'observed'>, name: string): 'PENDING' | 'RUNNING' | 'STOPPED' {
   const container = task.observed.containers[name];
-  if (container?.finishedAt !== undefined || task.observed.stoppedAt !== undefined) return 'STOPPED';
+  const { deprovisioningAt, stoppedAt } = task.observed;
+  if (container?.finishedAt !== undefined || (deprovisioningAt ?? stoppedAt) !== undefined) return 'STOPPED';
   return container?.startedAt === undefined ? 'PENDING' : 'RUNNING';
 }
 

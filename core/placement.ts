@@ -16,6 +16,21 @@ export function fits(task: TaskNeeds, worker: Worker, now: Millis): boolean {
   );
 }
 
+/** How long a worker whose lease ended is expected back, milliseconds: longer than its restart takes. */
+const expectedBack = 30_000;
+
+/** A worker that would take the task once it is back or has finished its start. */
+export function mayCome(task: TaskNeeds, worker: Worker, now: Millis): boolean {
+  const starts = worker.leaseUntil > now && worker.slots === 0;
+  const away = worker.leaseUntil <= now && !worker.released && worker.leaseUntil > now - expectedBack;
+  const back = {
+    ...worker,
+    leaseUntil: Number.POSITIVE_INFINITY,
+    ...(worker.slots === 0 && { slots: worker.slotsUsed + 1 }),
+  };
+  return (starts || away) && fits(task, back, now);
+}
+
 /** Spreads: the worker with the largest free share of memory, then of CPU, comes first. Ties go by name. */
 export function rankWorkers(
   task: TaskNeeds,

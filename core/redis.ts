@@ -7,6 +7,11 @@ export interface RedisConnection {
   readonly name: string;
   /** Commands of one tick go out together: one write to disk for all. Not for BullMQ, whose scripts make that slow. */
   readonly batch?: boolean;
+  /**
+   * Milliseconds after which a command counts as failed, although it may still be carried out: a Redis that is frozen
+   * or out of reach breaks no connection. Absent: none.
+   */
+  readonly commandTimeout?: number;
 }
 
 /**
@@ -18,6 +23,7 @@ export function connectRedis(url: string, options: RedisConnection): Redis {
     connectionName: options.name,
     enableAutoPipelining: options.batch ?? false,
     maxRetriesPerRequest: options.patience,
+    ...(options.commandTimeout !== undefined && { commandTimeout: options.commandTimeout }),
     // Where patience ends, every command's must: with longer pauses, one that comes late would wait for ten of them.
     retryStrategy: (attempt) => Math.min(50 * attempt, options.patience === null ? 1000 : 300),
   };

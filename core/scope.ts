@@ -10,3 +10,8 @@ export interface Scope {
 export function scopeKey(scope: Scope): string {
   return `${scope.accountId}:${scope.region}`;
 }
+
+/** Whether a text has the form of a region's name; new ones need no new version of this. */
+export function isRegion(text: string): boolean {
+  return /^[a-z]{2,8}(-[a-z]{1,16}){1,3}-\d{1,2}$/.test(text);
+}

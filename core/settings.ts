@@ -1,14 +1,20 @@
 /** Every setting in one table: its flag, its environment variable, its default, and what it means. */
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { availableParallelism, homedir, hostname, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEfsFileSystems } from './efs.ts';
+import { overlap, parseRange, size } from './ipv4.ts';
+import { isRegion } from './scope.ts';
 
 export interface Settings {
   /** Address that the API listens on. */
   readonly host: string;
   /** Port of the API. */
   readonly port: number;
+  /** Address at which workers reach this API process; absent: found from `host` and `port`. */
+  readonly advertise: string | undefined;
+  /** Seconds without input or output after which a session of ECS Exec ends. */
+  readonly execIdleTimeout: number;
   /** Region that `longshore env` prints; requests name their own. */
   readonly region: string;
   /** Account of the first key pair. */
@@ -44,6 +50,10 @@ export interface Settings {
   readonly secretsManagerEndpoint: string | undefined;
   /** Where workers have environment files from; absent: Amazon S3. */
   readonly s3Endpoint: string | undefined;
+  /** Where workers send containers' output; absent: Longshore's own CloudWatch Logs. */
+  readonly logsEndpoint: string | undefined;
+  /** MiB on disk that the API keeps of logs at most. */
+  readonly logsLimit: number;
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -75,9 +85,25 @@ export interface SettingRow {
 const defaultDataDir = () => join(homedir(), '.longshore');
 
 export const settingTable: readonly SettingRow[] = [
-  row('host', '--host', 'LONGSHORE_HOST', '127.0.0.1', 'address that the API listens on', text('127.0.0.1')),
+  row('host', '--host', 'LONGSHORE_HOST', '127.0.0.1', 'address that the API listens on', hostName('127.0.0.1')),
   row('port', '--port', 'LONGSHORE_PORT', '4566', 'port of the API', whole(4566, 1, 65535)),
-  row('region', '--region', 'LONGSHORE_REGION', 'us-east-1', 'region that `longshore env` prints', text('us-east-1')),
+  row(
+    'advertise',
+    '--advertise',
+    'LONGSHORE_ADVERTISE',
+    'its host and port',
+    'address at which workers reach this API process, for ECS Exec: http://10.0.0.5:4566',
+    address(),
+  ),
+  row(
+    'execIdleTimeout',
+    '--exec-idle-timeout',
+    'LONGSHORE_EXEC_IDLE_TIMEOUT',
+    '1200',
+    'seconds without input or output after which a session of ECS Exec ends',
+    whole(1200, 1),
+  ),
+  row('region', '--region', 'LONGSHORE_REGION', 'us-east-1', 'region that `longshore env` prints', region('us-east-1')),
   row(
     'accountId',
     '--account',
@@ -100,7 +126,7 @@ export const settingTable: readonly SettingRow[] = [
     'REDIS_URL',
     'embedded Redis',
     'a Redis or Valkey (6.2 or newer) to share between processes and machines',
-    optional(),
+    redisAddress(),
   ),
   row(
     'redisPrefix',
@@ -110,7 +136,14 @@ export const settingTable: readonly SettingRow[] = [
     'prefix of all keys; keep the braces for Redis Cluster',
     matching('{longshore}', /^\{[A-Za-z0-9_.-]+\}$/, 'a name in braces'),
   ),
-  row('dockerHost', '--docker-host', 'DOCKER_HOST', 'unix:///var/run/docker.sock', 'Docker Engine to use', optional()),
+  row(
+    'dockerHost',
+    '--docker-host',
+    'DOCKER_HOST',
+    'unix:///var/run/docker.sock',
+    'Docker Engine to use',
+    engineAddress(),
+  ),
   row(
     'runtime',
     '--runtime',
@@ -125,7 +158,11 @@ export const settingTable: readonly SettingRow[] = [
     'LONGSHORE_WORKER_NAME',
     "the host's name",
     'name of this worker; unique among the workers of one Redis',
-    (value) => value ?? hostname(),
+    matching(
+      hostname(),
+      /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/,
+      'a name of letters, digits, dots, dashes and underscores',
+    ),
   ),
   row(
     'workerCpu',
@@ -216,6 +253,22 @@ export const settingTable: readonly SettingRow[] = [
     address(),
   ),
   row(
+    'logsEndpoint',
+    '--logs-endpoint',
+    'LONGSHORE_LOGS_ENDPOINT',
+    'its own',
+    "CloudWatch Logs that containers' output is sent to",
+    address(),
+  ),
+  row(
+    'logsLimit',
+    '--logs-limit',
+    'LONGSHORE_LOGS_LIMIT',
+    '10240',
+    'MiB of logs that are kept on disk; beyond that the oldest go',
+    whole(10_240, 64),
+  ),
+  row(
     'warmPool',
     '--warm-pool',
     'LONGSHORE_WARM_POOL',
@@ -298,14 +351,39 @@ export function readSettings(
   for (const { key, env: variable, flag, read } of settingTable) {
     const given = flags[key] ?? env[variable];
     try {
-      settings[key] = read(given === '' ? undefined : given);
+      settings[key] = read(given?.trim() === '' ? undefined : given);
     } catch (error) {
       throw new SettingError(
         `${flags[key] === undefined ? variable : flag} is "${given}", but must be ${(error as Error).message}.`,
       );
     }
   }
-  return settings as unknown as Settings;
+  const all = settings as unknown as Settings;
+  checkNetwork(all);
+  return all;
+}
+
+/** The settings that a flag or a variable names. */
+export function givenSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Partial<Record<keyof Settings, string>>> = {},
+): ReadonlySet<keyof Settings> {
+  return new Set(settingTable.flatMap((row) => ((flags[row.key] ?? env[row.env])?.trim() ? [row.key] : [])));
+}
+
+/** What no setting shows alone. */
+function checkNetwork({ network, networkPrefix, warmPool }: Settings): void {
+  const whole = parseRange(network);
+  if (whole.prefixLength > networkPrefix)
+    throw new SettingError(
+      `LONGSHORE_NETWORK_PREFIX is ${networkPrefix}, but LONGSHORE_NETWORK ${network} is smaller than one worker's part of that size: take a prefix length from ${whole.prefixLength} to 29, or a larger network.`,
+    );
+  // The network's own address, the gateway's and the broadcast address are no task's.
+  const addresses = size(networkPrefix) - 3;
+  if (warmPool >= addresses)
+    throw new SettingError(
+      `LONGSHORE_WARM_POOL is ${warmPool}, but a worker's part of the network (prefix length ${networkPrefix}) has ${addresses} addresses, and tasks need some of them.`,
+    );
 }
 
 /** The environment that makes another process read the same settings. */
@@ -332,12 +410,42 @@ function row(
   return { key, flag, env, defaultText, description, read };
 }
 
-function text(otherwise: string): Read {
-  return (value) => value ?? otherwise;
+function hostName(otherwise: string): Read {
+  return (value) => {
+    if (value === undefined) return otherwise;
+    if (
+      !isIP(value) &&
+      !/^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/.test(value)
+    )
+      throw new Error('an IP address or a host name, such as 127.0.0.1, without scheme or port');
+    return value;
+  };
 }
 
-function optional(): Read {
-  return (value) => value;
+function region(otherwise: string): Read {
+  return (value) => {
+    if (value === undefined) return otherwise;
+    if (!isRegion(value)) throw new Error('the name of an AWS region, such as us-east-1');
+    return value;
+  };
+}
+
+function redisAddress(): Read {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const valid = /^unix:\/\/\/[^/]/.test(value) || (/^rediss?:\/\/[^/]/.test(value) && URL.canParse(value));
+    if (!valid) throw new Error('a redis://, rediss:// or unix:///path address');
+    return value;
+  };
+}
+
+function engineAddress(): Read {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const valid = /^unix:\/\/\/[^/]/.test(value) || (/^(tcp|https?):\/\/[^/]/.test(value) && URL.canParse(value));
+    if (!valid) throw new Error('a unix:///path, tcp://, http:// or https:// address');
+    return value;
+  };
 }
 
 function address(): Read {
@@ -351,7 +459,7 @@ function address(): Read {
 function whole(otherwise: number, least: number, most = Number.MAX_SAFE_INTEGER): Read {
   return (value) => {
     if (value === undefined) return otherwise;
-    const number = Number(value);
+    const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
     if (!Number.isSafeInteger(number) || number < least || number > most)
       throw new Error(
         `a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`,
@@ -381,7 +489,7 @@ function efsMapping(): Read {
 function factor(otherwise: number): Read {
   return (value) => {
     if (value === undefined) return otherwise;
-    const number = Number(value);
+    const number = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
     if (!(number > 0 && number <= 1000)) throw new Error('a number above 0 and at most 1000');
     return number;
   };
@@ -403,12 +511,17 @@ function matching(otherwise: string, pattern: RegExp, what: string): Read {
   };
 }
 
+/** This network, loopback, link-local (Fargate's metadata is there), multicast and what is reserved. */
+const unusable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'];
+
 function networkRange(otherwise: string): Read {
   return (value) => {
     if (value === undefined) return otherwise;
     const [, address, length] = /^([\d.]+)\/(\d{1,2})$/.exec(value) ?? [];
     if (address === undefined || !isIPv4(address) || Number(length) < 8 || Number(length) > 28)
       throw new Error('an IPv4 range such as 10.213.0.0/16, with a prefix length from 8 to 28');
+    if (unusable.some((range) => overlap(parseRange(range), parseRange(value))))
+      throw new Error('a range of addresses that hosts may have, not loopback, link-local or multicast');
     return value;
   };
 }

@@ -25,6 +25,8 @@ export interface StopDecision {
 export interface TaskContainerSpec {
   readonly name: string;
   readonly image: string;
+  /** `sha256:…` that `image` was resolved to before the task was placed: exactly that runs, whatever the tag means now. */
+  readonly imageDigest?: string;
   readonly essential: boolean;
   /** UUID that ends the container's ARN. */
   readonly id: string;

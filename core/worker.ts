@@ -31,4 +31,6 @@ export interface Worker extends WorkerRegistration {
   readonly slotsUsed: number;
   /** Redis's clock; past it the worker gets no new tasks. */
   readonly leaseUntil: Millis;
+  /** It gave its name up and is not expected back. */
+  readonly released?: boolean;
 }

@@ -27,7 +27,7 @@ export interface Driver {
 
   /**
    * Makes ready what sandboxes need (bridge, pause image, warm pool). Call once, before anything else; only
-   * capabilities and clean work without it, and then make nothing.
+   * capabilities, recover and clean work without it, and then make nothing.
    */
   open(): Promise<void>;
   /** Stops timers and connections, removes the unused warm pool; leaves sandboxes and their containers running. */
@@ -58,10 +58,17 @@ export interface Driver {
   /** Sends the stop signal, waits, then kills. Resolves when the container has ended. */
   stopContainer(handle: ContainerHandle, graceSeconds: number): Promise<void>;
   removeContainer(handle: ContainerHandle): Promise<void>;
+  /** Freezes a running container's processes. One that is frozen or does not run is left as it is. */
+  pauseContainer(handle: ContainerHandle): Promise<void>;
+  /** Lets them go on. stopContainer needs it first. */
+  resumeContainer(handle: ContainerHandle): Promise<void>;
   /** undefined: no such container. */
   inspectContainer(handle: ContainerHandle): Promise<ContainerState | undefined>;
 
-  /** The container's output in order, oldest first; ends with the container unless it ended before. */
+  /**
+   * The container's output in order, oldest first; ends with the container unless it ended before. A chunk is a line with
+   * its line feed, or a part of a long one.
+   */
   logs(handle: ContainerHandle, options: LogOptions): AsyncIterable<LogChunk>;
   exec(handle: ContainerHandle, config: ExecConfig): Promise<ExecSession>;
   stats(handle: ContainerHandle): Promise<ContainerStats>;
@@ -95,6 +102,8 @@ export type PullPolicy = 'default' | 'always' | 'once' | 'prefer-cached';
 
 export interface PullRequest {
   readonly image: string;
+  /** `sha256:…`, as an earlier pull of `image` told it: exactly that is brought, wherever the tag points by now. */
+  readonly digest?: string;
   readonly policy: PullPolicy;
   readonly platform: { readonly os: 'linux'; readonly architecture: 'amd64' | 'arm64' };
   readonly credentials?: { readonly username: string; readonly password: string };
@@ -232,6 +241,8 @@ export interface ContainerConfig {
   readonly noNewPrivileges?: boolean;
   readonly init?: boolean;
   readonly tty?: boolean;
+  /** Bytes of output that are kept at least for those who have not read it yet. Older output makes room. Default: 64 MiB. */
+  readonly logCapacity?: number;
   readonly stdinOpen?: boolean;
   readonly stopSignal?: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -282,6 +293,8 @@ export interface LogOptions {
   readonly follow: boolean;
   /** Milliseconds since the epoch; may be fractional. */
   readonly since?: number;
+  /** Only what follows the chunk that had this position. */
+  readonly after?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -290,6 +303,8 @@ export interface LogChunk {
   readonly data: Uint8Array;
   /** When it was written, milliseconds since the epoch, fractional; absent where it is not recorded (tty, exec). */
   readonly at?: number;
+  /** Where the chunk lies in the container's output, in the driver's own words; absent: not kept (exec). */
+  readonly position?: string;
 }
 
 export interface ExecConfig {
@@ -297,14 +312,20 @@ export interface ExecConfig {
   readonly tty: boolean;
   readonly user?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Variables for a container that has none of their names. */
+  readonly defaultEnvironment?: Readonly<Record<string, string>>;
 }
 
+/**
+ * A command belongs to the process that runs it here: what is left of one after a crash is ended by the next `recover`.
+ * A command that cannot be run (no such program) rejects `exec`, or reading its output, with DriverError kind `start`.
+ */
 export interface ExecSession {
   readonly output: AsyncIterable<LogChunk>;
   write(data: Uint8Array): Promise<void>;
   resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
   close(): void;
-  /** Ends the command by force where the host allows it; otherwise only lets go of it. */
+  /** Ends the command and all that belongs to its terminal by force where the host allows it; otherwise lets go of it. */
   kill(): Promise<void>;
   wait(): Promise<{ readonly exitCode: number }>;
 }

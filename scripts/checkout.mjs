@@ -40,6 +40,8 @@ export async function prepareBuild(root, say) {
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const problem = 'The sources do not compile; the output above says where.';
     await run(root, process.execPath, [compiler, '-p', 'tsconfig.build.json'], problem);
+    const bundler = join(root, 'scripts', 'bundle.mjs');
+    await run(root, process.execPath, [bundler], 'The compiled sources cannot be bundled; the output above says why.');
     mkdirSync(join(root, 'dist'), { recursive: true });
     writeFileSync(buildStamp(root), before);
   });
@@ -73,7 +75,8 @@ function fingerprint(root) {
     const { mtimeMs, size } = statSync(join(root, path));
     hash.update(`${path} ${mtimeMs} ${size}\n`);
   };
-  for (const file of ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json']) add(file);
+  for (const file of ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', join('scripts', 'bundle.mjs')])
+    add(file);
   for (const folder of sourceFolders) {
     if (!existsSync(join(root, folder))) continue;
     const files = readdirSync(join(root, folder), { recursive: true }).filter((file) => file.endsWith('.ts'));

@@ -3,15 +3,17 @@ import { rmSync } from 'node:fs';
 import type { Settings } from '../core/settings.ts';
 import type { CleanReport } from '../runtime/driver.ts';
 import { endRedis } from './embedded-redis.ts';
+import { Failure } from './failure.ts';
 import { hostDriver } from './host-driver.ts';
 import { endLeftOver, findRedis, lockDataDirectory, readInstallationId } from './instance.ts';
+import { residents } from './residents.ts';
 
 export interface CleanOptions {
   /** Also remove the data directory: keys, state and logs. */
   readonly allData: boolean;
 }
 
-/** @throws Failure while an instance runs */
+/** @throws Failure while an instance runs, or a process of one */
 export async function clean(settings: Settings, { allData }: CleanOptions, say: (line: string) => void): Promise<void> {
   const { dataDir } = settings;
   const owner = readInstallationId(dataDir);
@@ -20,6 +22,7 @@ export async function clean(settings: Settings, { allData }: CleanOptions, say: 
   const lock = lockDataDirectory(dataDir);
   try {
     for (const name of ['api', 'worker'] as const) await endLeftOver(dataDir, name);
+    refuseBesideResidents(dataDir);
     const redis = findRedis(dataDir);
     if (redis !== undefined) await endRedis(redis);
     const { containers, networks, cgroups, volumes } = await cleanHost(settings, owner);
@@ -30,6 +33,14 @@ export async function clean(settings: Settings, { allData }: CleanOptions, say: 
   if (!allData) return;
   rmSync(dataDir, { recursive: true, force: true });
   say(`Removed ${dataDir}.`);
+}
+
+/** Processes that run apart hold what would be removed. */
+function refuseBesideResidents(dataDir: string): void {
+  const [one] = residents(dataDir);
+  if (one === undefined) return;
+  const who = one.role === 'api' ? 'An API' : `Worker ${one.workerName}`;
+  throw new Failure(`${who} (process ${one.pid}) still uses ${dataDir}: stop it first, with \`kill ${one.pid}\`.`);
 }
 
 async function cleanHost(settings: Settings, owner: string): Promise<CleanReport> {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { packageRoot } from '../core/package-root.ts';
-import { readSettings, type SettingRow, type Settings, settingTable } from '../core/settings.ts';
+import { givenSettings, readSettings, type SettingRow, type Settings, settingTable } from '../core/settings.ts';
 import { Failure, sentenceOf } from './failure.ts';
 import { endpointOf, findRedis, installationId } from './instance.ts';
 
@@ -11,6 +11,7 @@ type Key = keyof Settings;
 
 const say = (line: string) => console.log(line);
 const place: readonly Key[] = ['dataDir'];
+const address: readonly Key[] = ['dataDir', 'host', 'port', 'region', 'accountId'];
 const connection: readonly Key[] = ['dataDir', 'redisUrl', 'redisPrefix'];
 const host: readonly Key[] = ['dataDir', 'runtime', 'dockerHost', 'network', 'workerName'];
 
@@ -31,7 +32,7 @@ command('api', 'run one API process').action(async (options: Flags) => {
   const settings = settingsOf(options);
   const redisUrl = redisOf(settings, 'api');
   const { runRole } = await import('./role.ts');
-  await runRole('api', settings, async (log) => {
+  await runRole('api', settings, redisUrl, async (log) => {
     const { startApi } = await import('../api/main.ts');
     return startApi({ settings, redisUrl, log });
   });
@@ -42,16 +43,16 @@ command('worker', 'run one worker process').action(async (options: Flags) => {
   const redisUrl = redisOf(settings, 'worker');
   const installation = installationId(settings.dataDir);
   const { runRole } = await import('./role.ts');
-  await runRole('worker', settings, async (log, giveUp) => {
+  await runRole('worker', settings, redisUrl, async (log, giveUp) => {
     const { startWorker } = await import('../worker/main.ts');
     return startWorker({ settings, redisUrl, installation, endpoint: endpointOf(settings), log, fenced: giveUp });
   });
 });
 
-command('env', 'print the exports that point AWS clients here: eval "$(longshore env)"', place).action(
+command('env', 'print the exports that point AWS clients here: eval "$(longshore env)"', address).action(
   async (options: Flags) => {
     const { printEnv } = await import('./env.ts');
-    await printEnv(settingsOf(options).dataDir, say);
+    await printEnv(settingsOf(options), givenSettings(process.env, flagsOf(options)), say);
   },
 );
 
@@ -111,12 +112,16 @@ function optionOf({ flag, env, defaultText, description }: SettingRow): Option {
 }
 
 function settingsOf(options: Flags): Settings {
+  return readSettings(process.env, flagsOf(options));
+}
+
+function flagsOf(options: Flags): Partial<Record<Key, string>> {
   const flags: Partial<Record<Key, string>> = {};
   for (const row of settingTable) {
     const value = options[optionOf(row).attributeName()];
     if (typeof value === 'string') flags[row.key] = value;
   }
-  return readSettings(process.env, flags);
+  return flags;
 }
 
 /** A process that runs apart uses the Redis that it is given, else that of the instance in its data directory. */

@@ -1,23 +1,44 @@
 /** `longshore env`: the lines that point AWS clients at the instance of a data directory. */
 import { loadOrCreateCredentials } from '../api/credentials.ts';
+import type { Settings } from '../core/settings.ts';
 import { Failure } from './failure.ts';
-import { type Instance, readInstance } from './instance.ts';
+import { endpointOf, type Instance, isRunning, readInstance } from './instance.ts';
+import { residents } from './residents.ts';
 
-/** For the instance that runs or last ran. @throws Failure when none ever did */
-export async function printEnv(dataDir: string, print: (text: string) => void): Promise<void> {
-  const instance = readInstance(dataDir);
-  if (instance === undefined)
+type Place = Pick<Instance, 'endpoint' | 'region' | 'accountId'>;
+
+/**
+ * For the instance that runs, an API that runs apart, or the instance that last ran; what is `given` wins over what
+ * these noted of themselves.
+ * @throws Failure when none ever did
+ */
+export async function printEnv(
+  settings: Settings,
+  given: ReadonlySet<keyof Settings>,
+  print: (text: string) => void,
+): Promise<void> {
+  const { dataDir, region, accountId } = settings;
+  const endpoint = given.has('host') || given.has('port') ? endpointOf(settings) : undefined;
+  const noted = findPlace(dataDir) ?? (endpoint === undefined ? undefined : { endpoint, region, accountId });
+  if (noted === undefined)
     throw new Failure(
       `No instance was ever started in ${dataDir}: run \`longshore start\`, or name another --data-dir.`,
     );
-  print(await exportBlock(dataDir, instance));
+  const place = {
+    endpoint: endpoint ?? noted.endpoint,
+    region: given.has('region') ? region : noted.region,
+    accountId: given.has('accountId') ? accountId : noted.accountId,
+  };
+  print(await exportBlock(dataDir, place));
+}
+
+function findPlace(dataDir: string): Place | undefined {
+  if (isRunning(dataDir)) return readInstance(dataDir);
+  return residents(dataDir).find(({ role }) => role === 'api') ?? readInstance(dataDir);
 }
 
 /** One `export NAME=value` a line. */
-export async function exportBlock(
-  dataDir: string,
-  { endpoint, region, accountId }: Pick<Instance, 'endpoint' | 'region' | 'accountId'>,
-): Promise<string> {
+export async function exportBlock(dataDir: string, { endpoint, region, accountId }: Place): Promise<string> {
   const { accessKeyId, secretAccessKey } = await loadOrCreateCredentials(dataDir, accountId);
   return exportLines({
     AWS_ENDPOINT_URL: endpoint,

@@ -122,7 +122,7 @@ export function readInstallationId(dataDir: string): string | undefined {
   return readJson<{ readonly id: string }>(join(dataDir, 'installation.json'))?.id;
 }
 
-function runFolder(dataDir: string): string {
+export function runFolder(dataDir: string): string {
   return join(dataDir, 'run');
 }
 

@@ -3,7 +3,9 @@ import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
 import type { Settings } from '../core/settings.ts';
 import { hasCode, sentenceOf } from './failure.ts';
+import { endpointOf } from './instance.ts';
 import { readableLine } from './logs.ts';
+import { moveIn } from './residents.ts';
 
 /** What a child tells its supervisor. */
 export type FromRole = { readonly type: 'ready' } | { readonly type: 'failed'; readonly message: string };
@@ -28,6 +30,7 @@ const lonelyGrace = 10_000;
 export async function runRole(
   name: 'api' | 'worker',
   settings: Settings,
+  redisUrl: string,
   start: (log: Logger, giveUp: (error: Error) => void) => Promise<StartedRole>,
 ): Promise<void> {
   const log = openLog(settings);
@@ -51,7 +54,10 @@ export async function runRole(
   };
   process.on('uncaughtException', giveUp);
 
-  const started = start(log, giveUp);
+  const started = (async () => {
+    process.on('exit', moveIn(name, settings, redisUrl));
+    return await start(log, giveUp);
+  })();
   try {
     await started;
   } catch (error) {
@@ -62,7 +68,7 @@ export async function runRole(
     process.exit(1);
   }
   await tell({ type: 'ready' });
-  log.info(`${name} is ready`);
+  log.info(name === 'worker' ? 'worker is ready' : welcome(settings));
 }
 
 async function close(started: Promise<StartedRole>, stopTasks: boolean, log: Logger): Promise<void> {
@@ -73,6 +79,12 @@ async function close(started: Promise<StartedRole>, stopTasks: boolean, log: Log
     log.error(error, 'closing failed');
     process.exit(1);
   }
+}
+
+function welcome(settings: Settings): string {
+  const { region, dataDir } = settings;
+  const command = `eval "$(npx longshore env --data-dir ${dataDir})"`;
+  return `api is ready at ${endpointOf(settings)} in region ${region}; to point AWS clients here: ${command}`;
 }
 
 function explain(error: unknown, { host, port }: Settings): string {

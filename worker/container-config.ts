@@ -3,12 +3,15 @@ import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { clusterArn, taskArn } from '../core/arn.ts';
 import type { Task } from '../core/task.ts';
 import type { ContainerConfig, ImageInfo, PlannedContainer, SandboxConfig, VolumeConfig } from '../runtime/driver.ts';
+import { bufferSize } from './output/log-options.ts';
 import { mountConfig } from './volumes.ts';
 
 /** Fargate's default of open files for each container. */
 const openFiles = 65_535;
 /** Processes and threads of a whole task: enough for any server, too few for a fork bomb to hurt the host. */
 const taskPids = 4096;
+/** Bytes of output that wait for their delivery; a definition's `max-buffer-size` may ask for more. */
+const leastLogCapacity = 64 * 2 ** 20;
 /** The least CPU weight that engines know; ECS gives it to containers without `cpu`. */
 const leastShares = 2;
 
@@ -66,6 +69,7 @@ export function containerConfig(
   { mostOpenFiles = openFiles, sharedProcesses = false }: TaskWide = {},
 ): ContainerConfig {
   const { linuxParameters } = definition;
+  const logCapacity = bufferSize(definition.logConfiguration);
   return {
     ...plannedContainer(task, definition),
     sandboxId: task.spec.taskId,
@@ -83,6 +87,7 @@ export function containerConfig(
     ...(sharedProcesses ? { sharedProcesses } : {}),
     ...mountConfig(definition),
     tty: definition.pseudoTerminal ?? false,
+    ...(logCapacity === undefined ? {} : { logCapacity: Math.max(logCapacity, leastLogCapacity) }),
     stdinOpen: definition.interactive ?? false,
     labels: {
       ...definition.dockerLabels,

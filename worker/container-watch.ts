@@ -30,16 +30,21 @@ export function watchContainer(task: RunningTask, name: string, handle: Containe
       const restart = startAgain(task, name, handle, exit);
       restarting = restart.catch(() => {});
       const result = await restart;
-      if (result === 'ended') return await task.exited(name, exit);
-      if (result !== 'restarted') return await task.exited(name, { ...exit, reason: result.reason });
+      if (result === 'restarted') task.output?.again(name);
+      else return await end(result === 'ended' ? exit : { ...exit, reason: result.reason });
     }
+  }
+
+  async function end(exit: Parameters<RunningTask['exited']>[1]): Promise<void> {
+    task.output?.finish(name);
+    await task.exited(name, exit);
   }
 
   const ended = watch().catch(async (error: unknown) => {
     if (task.context.closing.aborted) throw new ClosingError('The worker is closing.');
     if (!(error instanceof LostContainerError)) throw error;
     task.log.error({ err: error, container: name }, 'lost sight of a container');
-    await task.exited(name, { reason: `CannotInspectContainerError: ${error.message}` });
+    await end({ reason: `CannotInspectContainerError: ${error.message}` });
   });
   return {
     handle,

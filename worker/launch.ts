@@ -13,6 +13,7 @@ import {
 import { containerConfig, plannedContainer, sandboxConfig } from './container-config.ts';
 import { dependenciesOf, passGate } from './dependencies.ts';
 import { failureReason, longestReason, type Step } from './failure.ts';
+import { refusal } from './output/awslogs.ts';
 import { ClosingError, persistently } from './persistence.ts';
 import { withContainer } from './recorder.ts';
 import { ResourceError } from './resource-error.ts';
@@ -22,6 +23,8 @@ import { volumeConfigs } from './volumes.ts';
 
 /** How long an engine that does not answer is waited for before the launch fails, milliseconds. */
 const enginePatience = 120_000;
+/** The same for the service that output goes to. */
+const outputPatience = 30_000;
 /** Times that a pull is tried again when the registry did not answer or does not know the image. */
 const pullRetries = 1;
 
@@ -43,6 +46,7 @@ export async function launch(task: RunningTask): Promise<void> {
     if (task.stopping.aborted || task.recorder.task.observed.startedAt !== undefined) return;
     await attachNetwork(task);
     const resources = await fetchResources(task);
+    await prepareOutput(task, resources);
     // Nothing of the launch may go on when the task is shut down: all containers are waited for.
     const outcomes = await Promise.allSettled(
       task.containers.map(async (definition) => await startContainer(task, definition, resources)),
@@ -71,7 +75,12 @@ async function takeBack(task: RunningTask, recovered: RecoveredSandbox): Promise
   const before = recorder.task.observed;
   for (const { name } of recorder.task.spec.containers) {
     const state = recovered.containers.find(({ handle }) => handle.name === name);
-    if (before.containers[name]?.finishedAt !== undefined) continue;
+    if (before.containers[name]?.finishedAt !== undefined) {
+      // Its end is on record; what it wrote may not have been delivered.
+      if (state && state.status !== 'created') task.output?.start(state.handle);
+      task.output?.finish(name);
+      continue;
+    }
     if (state && failedToStart(state)) {
       const start = failureReason(
         'start',
@@ -122,7 +131,6 @@ async function attachNetwork(task: RunningTask): Promise<void> {
     ...observed,
     networkInterface: networkInterface(spec, sandbox),
     connectivityAt: observed.connectivityAt ?? now,
-    pullStartedAt: observed.pullStartedAt ?? now,
   }));
 }
 
@@ -146,6 +154,29 @@ async function fetchResources(task: RunningTask): Promise<TaskResources> {
   }
 }
 
+/** Log streams exist before the first container does, as on Fargate; a service that does not answer is waited for. */
+async function prepareOutput(
+  { context, containers, started, halted, output, log }: RunningTask,
+  resources: TaskResources,
+) {
+  if (output === undefined) return;
+  const deadline = context.clock() + outputPatience;
+  const prepare = async (definition: ContainerDefinition) =>
+    await persistently(
+      async () => await output.prepare(definition, resources.secretLogOptions(definition), halted),
+      halted,
+      (error) => error instanceof ResourceError || context.clock() > deadline,
+      (error) => log.warn({ err: error }, 'where output goes does not answer; trying again'),
+    );
+  try {
+    await Promise.all(containers.filter(({ name = '' }) => !started.has(name)).map(prepare));
+  } catch (error) {
+    if (halted.aborted) throw new DriverError('cancelled', 'The task is to stop.');
+    const reason = error instanceof ResourceError ? error : new ResourceError(refusal(error as Error));
+    throw new LaunchError(reason.message.slice(0, longestReason), { cause: error });
+  }
+}
+
 /** Essential containers that cannot start stop the task; others fail alone. */
 async function startContainer(
   task: RunningTask,
@@ -159,18 +190,16 @@ async function startContainer(
   let facts: ObservedContainer = {};
   try {
     const image = await pull(task, definition, resources);
-    const pullStoppedAt = clock();
-    facts = { imageDigest: image.digest, createdAt: pullStoppedAt };
-    if (dependenciesOf(definition).length > 0) {
-      await waitForOthers(task, definition, facts.imageDigest, pullStoppedAt);
-      facts = { ...facts, createdAt: clock() };
-    }
+    // Images are pulled without waiting; what follows waits for the containers that this one depends on.
+    if (dependenciesOf(definition).length > 0) await waitForOthers(task, definition);
+    facts = { imageDigest: image.digest };
     const config = containerConfig(task.recorder.task, resources.complete(definition), image, {
       mostOpenFiles: task.context.mostOpenFiles,
       sharedProcesses: task.shared.pidMode === 'task',
     });
     const create = async () => await starts(async () => await driver.createContainer(config, task.stopping));
     const handle = await attempt(task, 'create', create, definition);
+    facts = { ...facts, createdAt: clock() };
     if (isVolumeSource(task, name)) recordLater(task, (observed) => withContainer(observed, name, facts));
     if (task.stopping.aborted) return 'not started';
     let mayHaveStarted = task.recovered !== undefined;
@@ -180,10 +209,7 @@ async function startContainer(
       return await starts(async () => await startOnce(task, handle, careful));
     };
     facts = { ...facts, startedAt: await attempt(task, 'start', start, definition) };
-    recordLater(task, (observed) => ({
-      ...withContainer(observed, name, facts),
-      pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
-    }));
+    recordLater(task, (observed) => withContainer(observed, name, facts));
     task.watch(name, handle);
     return 'done';
   } catch (error) {
@@ -205,6 +231,7 @@ async function recordFailure(
   const decision = { code: 'TaskFailedToStart', reason: stoppedReason } as const;
   await recorder.record((observed, newest) => ({
     ...withContainer(observed, name, { ...facts, finishedAt, reason: message }),
+    ...(essential ? { executionStoppedAt: observed.executionStoppedAt ?? finishedAt } : {}),
     ...(essential && !stopDecision(newest) ? { stop: { ...decision, at: finishedAt } } : {}),
   }));
   if (!essential) return 'done';
@@ -212,17 +239,8 @@ async function recordFailure(
   return 'not started';
 }
 
-/** Images are pulled without waiting; what follows waits for the containers that this one depends on. */
-async function waitForOthers(
-  task: RunningTask,
-  definition: ContainerDefinition,
-  imageDigest: string | undefined,
-  pullStoppedAt: number,
-): Promise<void> {
-  recordLater(task, (observed) => ({
-    ...withContainer(observed, definition.name ?? '', imageOf(imageDigest)),
-    pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
-  }));
+/** Resolves when the container may start. @throws LaunchError when it never may */
+async function waitForOthers(task: RunningTask, definition: ContainerDefinition): Promise<void> {
   const gate = await passGate(task, definition);
   if (gate === 'stopped') throw new DriverError('cancelled', 'The task is to stop.');
   if (gate.state === 'closed') throw new LaunchError(gate.reason, { stoppedReason: 'Task failed to start' });
@@ -247,10 +265,40 @@ function recordLater(task: RunningTask, change: (observed: Observed, newest: Tas
   task.recorder.record(change).catch((error: unknown) => task.log.debug({ err: error }, 'a record failed'));
 }
 
+/** As the ECS agent: a task's pull begins with its first image and ends with its last, brought or not. */
 async function pull(task: RunningTask, definition: ContainerDefinition, resources: TaskResources): Promise<ImageInfo> {
+  const { clock } = task.context;
+  const pullStartedAt = clock();
+  recordLater(task, (observed) => ({ ...observed, pullStartedAt: observed.pullStartedAt ?? pullStartedAt }));
+  let image: ImageInfo | undefined;
+  try {
+    image = await bringImage(task, definition, resources);
+    return image;
+  } finally {
+    const pullStoppedAt = clock();
+    recordLater(task, (observed) => ({
+      ...withContainer(observed, definition.name ?? '', imageOf(image?.digest)),
+      pullStoppedAt: Math.max(observed.pullStoppedAt ?? 0, pullStoppedAt),
+    }));
+  }
+}
+
+/** What must run: what a deployment chose, or what the image was when a worker before this one brought it. */
+function knownDigest({ spec, observed }: Task, name: string): string | undefined {
+  return (
+    spec.containers.find((container) => container.name === name)?.imageDigest ?? observed.containers[name]?.imageDigest
+  );
+}
+
+async function bringImage(
+  task: RunningTask,
+  definition: ContainerDefinition,
+  resources: TaskResources,
+): Promise<ImageInfo> {
   const { driver, pullPolicy } = task.context;
   const container = plannedContainer(task.recorder.task, definition);
   const { image } = container;
+  const digest = knownDigest(task.recorder.task, container.name);
   const credentials = resources.registryCredentials(definition);
   const architecture = task.recorder.task.spec.cpuArchitecture === 'ARM64' ? ('arm64' as const) : ('amd64' as const);
   for (let retries = 0; ; retries += 1) {
@@ -259,6 +307,7 @@ async function pull(task: RunningTask, definition: ContainerDefinition, resource
         async () =>
           await driver.pullImage({
             image,
+            ...(digest !== undefined && { digest }),
             policy: pullPolicy,
             platform: { os: 'linux', architecture },
             container,
@@ -273,9 +322,9 @@ async function pull(task: RunningTask, definition: ContainerDefinition, resource
       const again =
         error instanceof DriverError && (error.kind === 'image-registry' || error.kind === 'image-not-found');
       if (!again || retries >= pullRetries) {
-        throw new LaunchError(failureReason('pull', error, { image, platform: `linux/${architecture}`, retries }), {
-          cause: error,
-        });
+        const wanted = digest === undefined || image.includes('@') ? image : `${image}@${digest}`;
+        const platform = `linux/${architecture}`;
+        throw new LaunchError(failureReason('pull', error, { image: wanted, platform, retries }), { cause: error });
       }
     }
   }

@@ -1,26 +1,42 @@
 /** Assembles a worker: settings in, running tasks out. No logic of its own. */
 import { randomUUID } from 'node:crypto';
 import { arch } from 'node:os';
+import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { systemAfter, systemClock } from '../core/clock.ts';
 import { readEfsFileSystems } from '../core/efs.ts';
 import type { FencedError } from '../core/errors.ts';
+import { answerSummons } from '../core/exec/summons.ts';
 import { ownProcess } from '../core/process-identity.ts';
 import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
+import { readSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
+import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
+import { createExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createStore } from '../core/store/index.ts';
+import { parseTaskKey, taskKey } from '../core/task.ts';
 import { startApiForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
-import { openDriver } from './open-driver.ts';
+import { createExecSessions } from './exec/exec-sessions.ts';
+import { createTranscripts } from './exec/transcript.ts';
+import { bucketTranscripts } from './exec/transcript-bucket.ts';
+import { logGroupTranscripts } from './exec/transcript-logs.ts';
+import { claimHost } from './host-claim.ts';
+import { countSandboxes, openDriver } from './open-driver.ts';
+import { keepCursors } from './output/cursor.ts';
+import { createDestinations } from './output/destinations.ts';
+import { createLogsClients } from './output/logs-clients.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
 import { createTaskRunners } from './task-runners.ts';
 
 /** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
 const jobConcurrency = 500;
+/** Milliseconds that the client of an ECS Exec session may be away before its command is ended. */
+const resumeWithin = 60_000;
 
 export interface WorkerOptions {
   readonly settings: Settings;
@@ -48,6 +64,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const jobs = connectRedis(options.redisUrl, { patience: null, name: `${name}-jobs` });
   jobs.on('error', () => {}); // told by the other connection
   const store = createStore(redis, { prefix: settings.redisPrefix });
+  // A connection of its own: the lease must not wait behind what thousands of launches have to say.
+  const heart = connectRedis(options.redisUrl, { patience: null, name: `${name}-heartbeat` });
+  heart.on('error', () => {}); // told by the other connection
   const closing = new AbortController();
   const fenced = (error: FencedError) => {
     // The tasks are another's now: nothing that is under way here may go on.
@@ -55,14 +74,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     (options.fenced ?? endProcess)(error);
   };
   const instance = randomUUID();
-  const undo: (() => Promise<void>)[] = [async () => redis.disconnect(), async () => jobs.disconnect()];
+  const undo: (() => Promise<void>)[] = [redis, jobs, heart].map((one) => async () => one.disconnect());
 
   const disk = offeredDisk(settings);
 
   try {
     // The name comes first: two processes of one name must not both touch the runtime.
     const registration = await registerWorker(
-      store,
+      createStore(heart, { prefix: settings.redisPrefix }),
       {
         name: settings.workerName,
         instance,
@@ -79,9 +98,24 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       fenced,
     );
     undo.push(registration.close);
+    const claim = { worker: settings.workerName, store: await store.identity() };
+    await claimHost(settings.dataDir, claim, async () => await countSandboxes(settings, options.installation, log));
     const { driver, range } = await openDriver(store, settings, options.installation, log);
     undo.push(async () => await driver.close());
     const { maxOpenFiles } = await driver.capabilities();
+
+    const logs = {
+      elsewhere: settings.logsEndpoint,
+      own: options.endpoint,
+      sessions: createSessionIssuer(async () => await readSecretsKey(secretsKeyPath(settings)), systemClock),
+    };
+    // Whether a call that failed was carried out is looked up before it is repeated.
+    const outputClients = createLogsClients({ ...logs, sessionName: 'longshore', attempts: 1 });
+    const transcriptClients = createLogsClients({ ...logs, sessionName: 'ecs-execute-command', attempts: 3 });
+    undo.push(async () => {
+      for (const clients of [outputClients, transcriptClients]) clients.close();
+    });
+    const outputFolder = join(settings.dataDir, 'output', settings.workerName);
 
     const runners = createTaskRunners({
       store,
@@ -92,6 +126,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log,
       pullPolicy: settings.pullPolicy,
       resources: createFetchResources(resourceSources(redis, settings, systemClock)),
+      output: {
+        driver,
+        folder: outputFolder,
+        buffered: { bytes: 0 },
+        clock: systemClock,
+        destination: createDestinations(outputClients),
+      },
       efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
       starts: pLimit(settings.launchConcurrency),
@@ -99,14 +140,35 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       closing: closing.signal,
       fenced,
     });
+    const execSessions = createExecSessions({
+      driver,
+      store: createExecSessionStore(redis, settings.redisPrefix),
+      clock: systemClock,
+      after: systemAfter,
+      log,
+      idleTimeout: settings.execIdleTimeout * 1000,
+      resumeWithin,
+      openTranscript: createTranscripts(
+        [logGroupTranscripts(transcriptClients, systemClock), bucketTranscripts(settings.s3Endpoint)],
+        log,
+      ),
+      container: (session) => runners.handle(taskKey(session), session.container),
+    });
+    undo.push(execSessions.close);
     // Before the tasks are read: a job that comes later is not lost.
     const queue = { prefix: settings.redisPrefix, worker: settings.workerName };
     await dropTaskJobs(jobs, queue);
-    await runners.recover(await store.workers.tasks(settings.workerName), await driver.recover());
+    const held = await store.workers.tasks(settings.workerName);
+    await keepCursors(outputFolder, new Set(held.map((key) => parseTaskKey(key).taskId)));
+    await runners.recover(held, await driver.recover());
 
     const failed = (error: unknown) => log.warn({ err: error }, 'a job failed');
     const consumer = consumeTaskJobs(jobs, { ...queue, concurrency: jobConcurrency }, runners.look, failed);
     undo.push(consumer.close);
+    const calls = connectRedis(options.redisUrl, { patience: null, name: `${name}-exec` });
+    calls.on('error', () => {});
+    undo.push(async () => calls.disconnect());
+    await answerSummons(calls, queue, execSessions.answer);
     registration.start((tasks) => {
       for (const task of tasks) runners.look(task).catch(failed);
     });

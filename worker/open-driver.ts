@@ -31,6 +31,17 @@ export async function openDriver(
   }
 }
 
+/** How many sandboxes of this installation are on the host, before a driver is opened. */
+export async function countSandboxes(settings: Settings, owner: string, log: Logger): Promise<number> {
+  const networkRange = { subnet: settings.network, gateway: settings.network.replace(/\/.*/, '') };
+  const driver = await createDriver(settings, { owner, networkRange, log });
+  try {
+    return (await driver.recover()).length;
+  } finally {
+    await driver.close();
+  }
+}
+
 /** True when somebody else came between looking which ranges are free and using one. */
 async function isOccupied({ subnet }: NetworkRange, settings: Settings, owner: string): Promise<boolean> {
   const own = parseRange(subnet);

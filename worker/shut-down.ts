@@ -1,7 +1,7 @@
 /** From the decision to stop to STOPPED: containers, network, record. */
 import { DriverError } from '../runtime/driver.ts';
 import { dependentsOf } from './dependencies.ts';
-import { persistently } from './persistence.ts';
+import { ClosingError, persistently } from './persistence.ts';
 import type { RunningTask } from './task-runner.ts';
 
 /** Fargate's seconds between the stop signal and SIGKILL when the definition names none. */
@@ -11,16 +11,24 @@ const longestStopTimeout = 120;
 
 export async function shutDown(task: RunningTask): Promise<void> {
   const { context, recorder } = task;
-  const stamp = async (fact: 'stoppingAt' | 'deprovisioningAt' | 'stoppedAt') => {
+  const stamp = async (
+    ...facts: readonly ('stoppingAt' | 'executionStoppedAt' | 'deprovisioningAt' | 'stoppedAt')[]
+  ) => {
     const now = context.clock();
-    await recorder.record((observed) => ({ ...observed, [fact]: observed[fact] ?? now }));
+    const stamps = Object.fromEntries(facts.map((fact) => [fact, now]));
+    await recorder.record((observed) => ({ ...stamps, ...observed }));
   };
   await stamp('stoppingAt');
   await stopInOrder(task);
   // Exits that were seen while the last ones stopped are on record before the task's end is.
   await Promise.all([...task.started.values()].map(({ ended }) => ended));
-  await stamp('deprovisioningAt');
+  await task.output?.drained();
+  if (context.closing.aborted) throw new ClosingError('The worker is closing.');
+  // As the ECS agent: a container that never ran has ended once its task is over.
+  const reachedHost = recorder.task.observed.connectivityAt !== undefined;
+  await stamp('deprovisioningAt', ...(reachedHost ? (['executionStoppedAt'] as const) : []));
   await untilDone(task, async () => await context.driver.removeSandbox(recorder.task.spec.taskId));
+  await task.output?.forget();
   await stamp('stoppedAt');
 }
 
@@ -40,12 +48,13 @@ async function stopInOrder(task: RunningTask): Promise<void> {
 }
 
 async function stopContainer(
-  { containers, started, context, recorder, log }: RunningTask,
+  { containers, started, context, recorder, output, log }: RunningTask,
   name: string,
 ): Promise<void> {
   const container = started.get(name);
   if (!container) return;
   await container.settled();
+  await output?.release(name);
   if (recorder.task.observed.containers[name]?.finishedAt !== undefined) return;
   const given = containers.find((each) => each.name === name)?.stopTimeout ?? defaultStopTimeout;
   await untilDone(

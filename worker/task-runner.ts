@@ -21,9 +21,11 @@ import type { TaskDefinition, TaskDefinitionBody } from '../core/task-definition
 import type { ContainerExit, ContainerHandle, Driver, PullPolicy, RecoveredSandbox } from '../runtime/driver.ts';
 import { type WatchedContainer, watchContainer } from './container-watch.ts';
 import { launch } from './launch.ts';
-import { ClosingError } from './persistence.ts';
+import { createTaskOutput, type OutputContext, type TaskOutput } from './output/task-output.ts';
+import { ClosingError, persistently } from './persistence.ts';
 import { createRecorder, type Recorder, withContainer } from './recorder.ts';
-import type { FetchResources } from './resources.ts';
+import { ResourceError } from './resource-error.ts';
+import { type FetchResources, fetchNothing } from './resources.ts';
 import { shutDown } from './shut-down.ts';
 
 export interface RunnerContext {
@@ -38,6 +40,8 @@ export interface RunnerContext {
   readonly efs?: () => EfsFileSystems;
   /** Fetches secrets and environment files; absent: there are none to be had. */
   readonly resources?: FetchResources;
+  /** Delivers containers' output; absent: it stays with the runtime. */
+  readonly output?: OutputContext;
   /** Highest `nofile` limit that this host gives. */
   readonly mostOpenFiles?: number;
   /** Bounds sandboxes and containers that are being started at once. */
@@ -50,6 +54,8 @@ export interface RunnerContext {
 }
 
 export interface TaskRunner {
+  /** A container that was started here; undefined: it has not been. */
+  handle(container: string): ContainerHandle | undefined;
   /** Looks again at what is wanted. */
   poke(): void;
   /** Stops the task for a reason of the worker's own. */
@@ -75,6 +81,8 @@ export interface RunningTask {
   readonly halted: AbortSignal;
   /** Containers that were started, by name. */
   readonly started: Map<string, WatchedContainer>;
+  /** Where the containers' output goes; absent: it stays with the runtime. */
+  readonly output: TaskOutput | undefined;
   /** What the runtime still has of the task from before this process. */
   readonly recovered: RecoveredSandbox | undefined;
   watch(name: string, handle: ContainerHandle): void;
@@ -98,20 +106,38 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
   const launched = new Promise<void>((resolve) => {
     launchDone = resolve;
   });
+  const started = new Map<string, WatchedContainer>();
   const ended = run().catch(over).finally(launchDone);
+
+  const outputOf = {
+    spec: task.spec,
+    closing: context.closing,
+    log,
+    secretOptions: async (container: ContainerDefinition) => {
+      const { resources = fetchNothing, closing } = context;
+      const fetched = await persistently(
+        async () => await resources(task.spec, [container], closing),
+        closing,
+        (error) => error instanceof ResourceError,
+      );
+      return fetched.secretLogOptions(container);
+    },
+  };
 
   async function run(): Promise<void> {
     if (lastStatus(task) === 'STOPPED') return;
     const definition = await context.definition(task.spec, task.spec);
+    const containers = definition ? effectiveContainers(definition.body, task.spec.overrides) : [];
     const running: RunningTask = {
       context,
       recorder,
       log,
-      containers: definition ? effectiveContainers(definition.body, task.spec.overrides) : [],
+      containers,
       shared: definition?.body ?? {},
       stopping: stop.signal,
       halted: AbortSignal.any([context.closing, stop.signal]),
-      started: new Map(),
+      started,
+      output: context.output && createTaskOutput(context.output, { ...outputOf, containers }),
       recovered,
       watch,
       exited,
@@ -119,6 +145,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       waits: launchDone,
     };
     function watch(name: string, handle: ContainerHandle): void {
+      running.output?.start(handle);
       const watched = watchContainer(running, name, handle);
       watched.ended.catch(over);
       running.started.set(name, watched);
@@ -182,6 +209,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
   return {
     launched,
     ended,
+    handle: (container) => started.get(container)?.handle,
     poke() {
       recorder.refresh().then((newest) => {
         if (stopDecision(newest)) stop.abort();

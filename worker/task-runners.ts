@@ -1,13 +1,15 @@
 /** All tasks of this worker: one runner each, from the first word of it to its end. */
 import { lastStatus } from '../core/lifecycle.ts';
 import { parseTaskKey, type StopDecision, type TaskKey } from '../core/task.ts';
-import type { RecoveredSandbox } from '../runtime/driver.ts';
+import type { ContainerHandle, RecoveredSandbox } from '../runtime/driver.ts';
 import { persistently } from './persistence.ts';
 import { type RunnerContext, runTask, type TaskRunner } from './task-runner.ts';
 
 export interface TaskRunners {
   /** Takes up a task that is new here, or has its runner look again. Resolves when the task is RUNNING or over. */
   look(key: TaskKey): Promise<void>;
+  /** A started container of one of this worker's tasks. */
+  handle(key: TaskKey, container: string): ContainerHandle | undefined;
   /** Goes on with the worker's tasks after a start, and removes what belongs to none. */
   recover(keys: readonly TaskKey[], found: readonly RecoveredSandbox[]): Promise<void>;
   /** Stops these tasks, known here or not yet; resolves when all are over. */
@@ -16,6 +18,7 @@ export interface TaskRunners {
 
 export function createTaskRunners(context: RunnerContext): TaskRunners {
   const runners = new Map<TaskKey, Promise<TaskRunner | undefined>>();
+  const known = new Map<TaskKey, TaskRunner>();
   // Each task has a signal of its own: one that thousands listen to gets slower with each of them.
   const open = new Set<AbortController>();
   context.closing.addEventListener('abort', () => {
@@ -37,7 +40,9 @@ export function createTaskRunners(context: RunnerContext): TaskRunners {
     if (context.closing.aborted) closing.abort();
     open.add(closing);
     const runner = runTask({ ...context, closing: closing.signal }, task, recovered);
+    known.set(key, runner);
     runner.ended.then(() => {
+      known.delete(key);
       open.delete(closing);
       // While the worker closes, tasks are not over; a late job must not take one up again.
       if (!context.closing.aborted) runners.delete(key);
@@ -53,6 +58,8 @@ export function createTaskRunners(context: RunnerContext): TaskRunners {
   }
 
   return {
+    handle: (key, container) => known.get(key)?.handle(container),
+
     async look(key) {
       if (context.closing.aborted) return;
       const known = runners.get(key);

@@ -1,10 +1,12 @@
 /** What ECS handlers work with. */
 import type { Clock } from '../../core/clock.ts';
 import type { EfsFileSystems } from '../../core/efs.ts';
+import type { ExecSessionStore } from '../../core/store/exec-session-store.ts';
 import type { Store } from '../../core/store/store.ts';
 
 export interface EcsDeps {
   readonly store: Store;
+  readonly execSessions: ExecSessionStore;
   readonly clock: Clock;
   /** A new random UUID, with dashes. */
   readonly newUuid: () => string;

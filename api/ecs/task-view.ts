@@ -10,6 +10,7 @@ import {
   stopDecision,
 } from '../../core/lifecycle.ts';
 import type { Millis, Task, TaskContainerSpec } from '../../core/task.ts';
+import { managedAgents } from './managed-agent.ts';
 
 /** @param options.tags false: the list of tags is there, but empty, as without `include: [TAGS]` */
 export function taskView(task: Task, options: { readonly tags: boolean }): SdkTask {
@@ -44,7 +45,8 @@ export function taskView(task: Task, options: { readonly tags: boolean }): SdkTa
     ...(spec.startedBy !== undefined && { startedBy: spec.startedBy }),
     ...(stop !== undefined && { stopCode: stop.code, stoppedReason: stop.reason }),
     ...date('stoppedAt', observed.stoppedAt),
-    ...date('stoppingAt', observed.stoppingAt),
+    // When it was decided: StopTask's own answer has it, though the containers still run.
+    ...date('stoppingAt', stop?.at ?? observed.stoppingAt),
     tags: options.tags ? [...wanted.tags] : [],
     taskArn: taskArn(spec, spec.clusterName, spec.taskId),
     taskDefinitionArn: taskDefinitionArn(spec, spec.family, spec.revision),
@@ -64,13 +66,14 @@ function containerView(task: Task, container: TaskContainerSpec): Container {
     name: container.name,
     image: container.image,
     ...(seen?.imageDigest !== undefined && { imageDigest: seen.imageDigest }),
-    runtimeId: container.runtimeId,
+    ...((seen?.createdAt ?? seen?.startedAt) !== undefined && { runtimeId: container.runtimeId }),
     lastStatus: containerLastStatus(task, container.name),
     ...(seen?.exitCode !== undefined && { exitCode: seen.exitCode }),
     ...(seen?.reason !== undefined && { reason: seen.reason }),
     networkBindings: [],
     networkInterfaces: address === undefined ? [] : [{ attachmentId: spec.attachmentId, privateIpv4Address: address }],
     healthStatus: containerHealthStatus(task, container.name),
+    ...managedAgents(task, container.name),
     cpu: String(container.cpu),
     ...(container.memory !== undefined && { memory: String(container.memory) }),
     ...(container.memoryReservation !== undefined && { memoryReservation: String(container.memoryReservation) }),

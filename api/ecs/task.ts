@@ -1,5 +1,6 @@
-/** Task operations. Task protection and ECS Exec come with what they need: services, and a way into a container. */
+/** Task operations. Task protection comes with what it needs: services. */
 import type { EcsDeps } from './deps.ts';
+import { executeCommand } from './execute-command/execute-command.ts';
 import type { EcsHandlers } from './handlers.ts';
 import { runTask } from './run-task/run-task.ts';
 import { describeTasks } from './task-describe.ts';
@@ -13,6 +14,7 @@ export function taskHandlers(deps: EcsDeps) {
     StartTask: (input, context) => startTask(deps, input, context),
     StopTask: (input, context) => stopTask(deps, input, context),
     DescribeTasks: (input, context) => describeTasks(deps, input, context),
+    ExecuteCommand: (input, context) => executeCommand(deps, input, context),
     ListTasks: (input, context) => listTasks(deps, input, context),
   } satisfies EcsHandlers;
 }

@@ -1,6 +1,7 @@
 /** AWS JSON 1.0 and 1.1: the operation in X-Amz-Target, the input as a JSON object in the body. */
 import { isUtf8 } from 'node:buffer';
 import { AwsError, unknownOperation } from '../errors.ts';
+import { eventStreamType } from './event-stream.ts';
 import type { Service } from './service.ts';
 import { serializationError } from './validation.ts';
 import type { WireProtocol, WireRequest } from './wire.ts';
@@ -25,6 +26,12 @@ export const jsonProtocol: WireProtocol = {
   },
 
   encode({ service, operation }, output) {
+    if (operation.encodeEvents)
+      return {
+        status: 200,
+        headers: { 'content-type': eventStreamType },
+        body: operation.encodeEvents(output),
+      };
     return { status: 200, headers: { 'content-type': contentType(service) }, body: operation.encodeJson(output) };
   },
 

@@ -1,6 +1,7 @@
 /** A service of the API: one SDK package, what answers its operations, and the forms its requests come in. */
 import type { Handler, HandlersOf } from '../operation.ts';
 import type { ConstraintTable } from './constraint-table.ts';
+import { encodeEventStream, eventStreamMember } from './event-stream.ts';
 import { compileReader, encodeJson, errorSchemas, operationSchemas } from './schema.ts';
 
 export interface ServiceDefinition<Sdk extends object> {
@@ -30,6 +31,8 @@ export interface Operation {
   /** Checks parsed JSON and builds the handler's input from it. */
   readonly readJson: (json: unknown) => unknown;
   readonly encodeJson: (output: unknown) => Buffer;
+  /** Present where the answer is a stream of events instead. */
+  readonly encodeEvents?: (output: unknown) => AsyncIterable<Uint8Array>;
   /** Answers the operation; throws `unbuilt` when nothing does. */
   readonly run: Handler<unknown, unknown>;
 }
@@ -56,6 +59,7 @@ export function defineService<Sdk extends object>(definition: ServiceDefinition<
   const operations = new Map(
     operationSchemas(sdk).map(({ name, input, output }): [string, Operation] => {
       let reader: ((json: unknown) => unknown) | undefined;
+      const events = eventStreamMember(output);
       return [
         name,
         {
@@ -66,6 +70,7 @@ export function defineService<Sdk extends object>(definition: ServiceDefinition<
             return reader(json);
           },
           encodeJson: (value) => encodeJson(output, value),
+          ...(events && { encodeEvents: (value) => encodeEventStream(output, events, value) }),
           run: handlers[name] ?? (() => Promise.reject(unbuilt(name))),
         },
       ];

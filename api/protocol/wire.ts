@@ -19,8 +19,11 @@ export interface WireRequest {
 export interface WireAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | string;
+  readonly body: AnswerBody;
 }
+
+/** What is generated while it is sent has no known length, and ends when the client goes. */
+export type AnswerBody = Buffer | string | AsyncIterable<Uint8Array>;
 
 export interface Target {
   readonly service: Service;

@@ -1,4 +1,5 @@
 /** The store on Redis. */
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { createAccountSettingStore } from './account-setting-store.ts';
 import { createClusterStore } from './cluster-store.ts';
@@ -20,6 +21,11 @@ export function createStore(redis: Redis, { prefix, wake = () => {} }: StoreOpti
   const connection: Connection = { redis, run: createScripts(redis), prefix, wake };
   const workers = createWorkerStore(connection);
   return {
+    async identity() {
+      const key = `${prefix}:store`;
+      await redis.set(key, randomUUID(), 'NX');
+      return (await redis.get(key)) ?? '';
+    },
     clusters: createClusterStore(connection),
     taskDefinitions: createTaskDefinitionStore(connection),
     tasks: createTaskStore(connection, workers.list),

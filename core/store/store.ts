@@ -96,7 +96,13 @@ export interface PlaceRequest {
 }
 
 export type PlaceResult =
-  | { readonly outcome: 'placed'; readonly tasks: readonly Task[]; readonly unplaced: number }
+  | {
+      readonly outcome: 'placed';
+      readonly tasks: readonly Task[];
+      readonly unplaced: number;
+      /** Whether any worker could take the unplaced tasks if it had the room. */
+      readonly lacking?: 'workers' | 'architecture';
+    }
   /**
    * The token was used before: with the same request or with another one. `placed` tasks came of it, `tasks` are those
    * that are still remembered.
@@ -118,6 +124,7 @@ export interface TaskStore {
     scope: Scope,
     token: NonNullable<PlaceRequest['token']>,
   ): Promise<Extract<PlaceResult, { outcome: 'repeated' | 'token-conflict' }> | undefined>;
+  /** @throws WorkersAwayError when nothing could be placed, but a worker that is just away may have room */
   place(scope: Scope, request: PlaceRequest): Promise<PlaceResult>;
   /** In the order of `ids`. */
   get(scope: Scope, ids: readonly string[]): Promise<readonly (Task | undefined)[]>;
@@ -180,6 +187,8 @@ export interface AccountSettingStore {
 }
 
 export interface Store {
+  /** Random, made once: a store that has lost its data, or another one under the same prefix, has another. */
+  identity(): Promise<string>;
   readonly clusters: ClusterStore;
   readonly taskDefinitions: TaskDefinitionStore;
   readonly tasks: TaskStore;

@@ -1,8 +1,9 @@
 /** Tasks in Redis: one hash each (what was asked, wanted and observed), lists by desired status, counters by cluster. */
 import { randomUUID } from 'node:crypto';
-import { FencedError } from '../errors.ts';
+import { setTimeout } from 'node:timers/promises';
+import { FencedError, WorkersAwayError } from '../errors.ts';
 import { advance, desiredStatus, lastStatus, lifecycle } from '../lifecycle.ts';
-import { rankForAll, rankWorkers, withTask } from '../placement.ts';
+import { fits, mayCome, rankForAll, type TaskNeeds, withTask } from '../placement.ts';
 import { type Scope, scopeKey } from '../scope.ts';
 import { type Observed, type Task, type TaskSpec, taskKey, type Wanted } from '../task.ts';
 import type { Worker } from '../worker.ts';
@@ -19,6 +20,12 @@ const pictureAge = 1000;
 const pictureAgeForEach = 2;
 /** Rounds that placement goes on while other requests are quicker. */
 const rounds = 50;
+
+/** How long a worker that is away, as after a restart of Redis, is waited for, and between two looks, milliseconds. */
+const awayPatience = 3000;
+const awayPause = 200;
+
+type Placed = Extract<PlaceResult, { outcome: 'placed' }>;
 
 const fresh: Observed = { containers: {} };
 
@@ -91,11 +98,21 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
     async place(scope, request): Promise<PlaceResult> {
       const id = randomUUID();
       const placed = new Map<string, Task>();
+      const deadline = Date.now() + awayPatience;
       let waiting = request.tasks;
+      let known = new Map<string, Worker>();
       for (let round = 0; waiting.length > 0 && round < rounds; round += 1) {
-        const known = await workers(round > 0);
-        if (round > 0 && !waiting.some(({ spec }) => rankWorkers(spec, [...known.values()], Date.now(), 1).length > 0))
-          break;
+        known = await workers(round > 0);
+        const now = Date.now();
+        const some = (suits: (needs: TaskNeeds, worker: Worker, now: number) => boolean) =>
+          waiting.some(({ spec }) => [...known.values()].some((worker) => suits(spec, worker, now)));
+        if (round > 0 && !some(fits)) {
+          if (!some(mayCome)) break;
+          if (now > deadline && placed.size > 0) break;
+          if (now > deadline) throw new WorkersAwayError('The workers that may have room are away.');
+          await setTimeout(awayPause);
+          continue;
+        }
         const answer = await reserve(scope, request, { id, tasks: waiting, workers: known });
         if (answer[0] === 'cluster-inactive') return { outcome: 'cluster-inactive' };
         if (answer[0] === 'token') {
@@ -110,7 +127,7 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
       }
       const tasks = request.tasks.flatMap(({ spec }) => placed.get(spec.taskId) ?? []);
       for (const [worker, own] of groupByWorker(tasks)) wake(worker, own.map(taskKeyOf));
-      return { outcome: 'placed', tasks, unplaced: waiting.length };
+      return { outcome: 'placed', tasks, unplaced: waiting.length, ...lacking(waiting, [...known.values()]) };
     },
 
     async want(scope, id, change) {
@@ -169,6 +186,14 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
     purgeStopped: async (before, most) =>
       Number(await run('purge-stopped-tasks', [`${prefix}:stopped-tasks`], [prefix, before, most])),
   };
+}
+
+function lacking(waiting: readonly NewTask[], workers: readonly Worker[]): Pick<Placed, 'lacking'> {
+  const living = workers.filter(({ leaseUntil }) => leaseUntil > Date.now());
+  if (waiting.length === 0) return {};
+  if (living.length === 0) return { lacking: 'workers' };
+  const { cpuArchitecture } = waiting[0]?.spec ?? {};
+  return living.some((worker) => worker.cpuArchitecture === cpuArchitecture) ? {} : { lacking: 'architecture' };
 }
 
 const fields = ['spec', 'wanted', 'observed', 'version', 'revision', 'worker'] as const;

@@ -115,13 +115,33 @@ const fields = [
   'slotsUsed',
   'leaseUntil',
   'diskUsed',
+  'released',
 ] as const;
 
 function parseNumbers(
   numbers: readonly (string | null)[],
   ahead: number,
 ): Omit<Worker, keyof WorkerRegistration> & Pick<Worker, 'cpu' | 'memory' | 'slots'> {
-  const [cpu = 0, memory = 0, slots = 0, cpuUsed = 0, memoryUsed = 0, slotsUsed = 0, leaseUntil = 0, diskUsed = 0] =
-    numbers.map(Number);
-  return { cpu, memory, slots, cpuUsed, memoryUsed, slotsUsed, diskUsed, leaseUntil: leaseUntil - ahead };
+  const [
+    cpu = 0,
+    memory = 0,
+    slots = 0,
+    cpuUsed = 0,
+    memoryUsed = 0,
+    slotsUsed = 0,
+    leaseUntil = 0,
+    diskUsed = 0,
+    released = 0,
+  ] = numbers.map(Number);
+  return {
+    cpu,
+    memory,
+    slots,
+    cpuUsed,
+    memoryUsed,
+    slotsUsed,
+    diskUsed,
+    leaseUntil: leaseUntil - ahead,
+    released: released === 1,
+  };
 }

@@ -19,6 +19,10 @@ import { removeContainerById } from './remove.ts';
 import { findRecord } from './sandbox.ts';
 import { mountsOf } from './volumes.ts';
 
+/** Bytes of output. */
+const usualLogCapacity = 64 * 2 ** 20;
+const logFiles = 5;
+
 export async function createContainer(
   context: Context,
   config: ContainerConfig,
@@ -111,10 +115,16 @@ async function containerBody(
       Sysctls: config.sysctls ? { ...config.sysctls } : undefined,
       StorageOpt: disk === undefined ? undefined : { size: String(disk) },
       ...(await mountsOf(context, config, record.volumes)),
-      LogConfig: { Type: 'json-file', Config: { 'max-size': '16m', 'max-file': '4' } },
+      LogConfig: logConfig(config.logCapacity ?? usualLogCapacity),
       RestartPolicy: { Name: 'no' },
     },
   };
+}
+
+/** Rotated in parts: the oldest makes room for the newest. */
+function logConfig(capacity: number): Docker.HostConfig['LogConfig'] {
+  const part = Math.ceil(capacity / (logFiles - 1));
+  return { Type: 'json-file', Config: { 'max-size': String(part), 'max-file': String(logFiles) } };
 }
 
 export async function startContainer(
@@ -193,6 +203,29 @@ export async function stopContainer(
     await engine.call((docker) => docker.getContainer(id).stop({ t: grace }), (grace + 60) * 1000);
   } catch (error) {
     if (statusOf(error) !== 304 && statusOf(error) !== 404) throw failure('engine', error);
+  }
+}
+
+export async function pauseContainer({ engine }: Context, { id }: ContainerHandle): Promise<void> {
+  await changeUnlessSo(async () => await engine.call((docker) => docker.getContainer(id).pause()));
+}
+
+export async function resumeContainer({ engine }: Context, { id }: ContainerHandle): Promise<void> {
+  await changeUnlessSo(async () => await engine.call((docker) => docker.getContainer(id).unpause()));
+}
+
+/** Engines answer an error for what is so already, and for what does not run. */
+async function changeUnlessSo(change: () => Promise<unknown>): Promise<void> {
+  try {
+    await change();
+  } catch (error) {
+    if (
+      statusOf(error) === 404 ||
+      statusOf(error) === 409 ||
+      /(not|already) (paused|running)/i.test(engineWords(error))
+    )
+      return;
+    throw failure('engine', error);
   }
 }
 

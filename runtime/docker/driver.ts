@@ -7,7 +7,9 @@ import { chooseNetwork, type NetworkChoice, whyNotDirect } from './choose-networ
 import {
   createContainer,
   inspectContainer,
+  pauseContainer,
   removeContainer,
+  resumeContainer,
   startContainer,
   stopContainer,
   waitContainer,
@@ -192,6 +194,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     waitContainer: async (handle, signal) => waitContainer(await context(), watch, handle, signal),
     stopContainer: async (handle, graceSeconds) => stopContainer(await context(), handle, graceSeconds),
     removeContainer: async (handle) => removeContainer(await context(), handle),
+    pauseContainer: async (handle) => pauseContainer(await context(), handle),
+    resumeContainer: async (handle) => resumeContainer(await context(), handle),
     inspectContainer: async (handle) => inspectContainer(await context(), handle),
 
     async *logs(handle, logOptions) {

@@ -5,6 +5,8 @@ export interface ImageReference {
   readonly full: string;
   /** Without tag and digest. */
   readonly repository: string;
+  /** `sha256:…`, when the name has one. */
+  readonly digest?: string;
 }
 
 export function parseReference(image: string): ImageReference {
@@ -13,7 +15,7 @@ export function parseReference(image: string): ImageReference {
   // A colon before the last slash belongs to the registry's port.
   const hasTag = colon > beforeDigest.lastIndexOf('/');
   const repository = hasTag ? beforeDigest.slice(0, colon) : beforeDigest;
-  return { full: digest || hasTag ? image : `${image}:latest`, repository };
+  return { full: digest || hasTag ? image : `${image}:latest`, repository, ...(digest ? { digest } : {}) };
 }
 
 /** `docker.io/library/x`, `library/x` and `x` are one repository. */

@@ -10,7 +10,8 @@ import { jsonLines } from './json-lines.ts';
 export type PullImage = (request: PullRequest) => Promise<ImageInfo>;
 
 interface SharedPull {
-  readonly done: Promise<void>;
+  /** With the digest that the registry told. */
+  readonly done: Promise<string | undefined>;
   readonly listeners: Set<(progress: PullProgress) => void>;
   readonly abort: () => void;
   waiting: number;
@@ -21,7 +22,7 @@ export function createPullImage(engine: Engine, patience: number, log: Log): Pul
   const shared = new Map<string, SharedPull>();
 
   const pull = (request: PullRequest) => {
-    const key = JSON.stringify([request.image, request.platform, request.credentials]);
+    const key = JSON.stringify([nameOf(request), request.platform, request.credentials]);
     const running = shared.get(key) ?? begin(request);
     if (!shared.has(key)) {
       shared.set(key, running);
@@ -45,26 +46,34 @@ export function createPullImage(engine: Engine, patience: number, log: Log): Pul
   return async (request) => {
     checkCancelled(request.signal);
     const { policy } = request;
-    const local = policy === 'always' ? undefined : await findImage(engine, request.image);
+    const local = policy === 'always' ? undefined : await findWanted(engine, request);
     const wanted = local && fits(local, request) ? local : undefined;
-    if (wanted && (policy !== 'default' || !cameFromRegistry(wanted, request.image))) return describe(wanted, request);
+    // What a digest names never changes.
+    const mayHaveMoved = policy === 'default' && !digestOf(request) && local && cameFromRegistry(local, request.image);
+    if (wanted && !mayHaveMoved) return describe(wanted, request);
+    let digest: string | undefined;
     try {
-      await pull(request);
+      digest = await pull(request);
     } catch (error) {
       const usable = wanted && !(error instanceof DriverError && error.kind === 'cancelled');
       if (!usable) throw local && !wanted ? platformError(local, request) : error;
       log.info({ image: request.image, error: engineWords(error) }, 'the pull failed, the local image is used');
       return describe(wanted, request);
     }
-    const pulled = await findImage(engine, request.image);
+    const exact = digest === undefined ? request : { ...request, digest };
+    const pulled = (await findWanted(engine, exact)) ?? (await findWanted(engine, request));
     if (!pulled) throw new DriverError('image-not-found', `No such image: ${request.image}`);
     if (!fits(pulled, request)) throw platformError(pulled, request);
-    return describe(pulled, request);
+    return describe(pulled, exact);
   };
 }
 
 /** Waits for a pull that others may wait for too; the last one to give up ends it. */
-async function join(pull: SharedPull, { onProgress, signal }: PullRequest, forget: () => void): Promise<void> {
+async function join(
+  pull: SharedPull,
+  { onProgress, signal }: PullRequest,
+  forget: () => void,
+): Promise<string | undefined> {
   pull.waiting += 1;
   const listener = (progress: PullProgress) => onProgress?.(progress);
   pull.listeners.add(listener);
@@ -75,7 +84,7 @@ async function join(pull: SharedPull, { onProgress, signal }: PullRequest, forge
   });
   try {
     checkCancelled(signal);
-    await Promise.race([pull.done, cancelled]);
+    return await Promise.race([pull.done, cancelled]);
   } finally {
     signal?.removeEventListener('abort', abort);
     pull.listeners.delete(listener);
@@ -95,11 +104,13 @@ interface PullLine {
 
 async function pullOnce(
   engine: Engine,
-  { image, platform, credentials }: PullRequest,
+  request: PullRequest,
   patience: number,
   stop: AbortController,
   tell: (progress: PullProgress) => void,
-): Promise<void> {
+): Promise<string | undefined> {
+  const { image, platform, credentials } = request;
+  let digest: string | undefined;
   let silent = false;
   const timer = setTimeout(() => {
     silent = true;
@@ -108,7 +119,7 @@ async function pullOnce(
   try {
     // Through the plain client: how long this takes is the registry's matter.
     const stream = await engine.docker.createImage(credentials ?? undefined, {
-      fromImage: parseReference(image).full,
+      fromImage: nameOf(request),
       platform: `${platform.os}/${platform.architecture}`,
       abortSignal: stop.signal,
     });
@@ -116,7 +127,9 @@ async function pullOnce(
       timer.refresh();
       if (error) throw new DriverError(pullErrorKind(error, undefined), error);
       if (status) tell({ status, current: progressDetail?.current, total: progressDetail?.total });
+      digest = /^Digest: (sha256:[0-9a-f]{64})$/.exec(status ?? '')?.[1] ?? digest;
     }
+    return digest;
   } catch (error) {
     if (silent)
       throw new DriverError('image-registry', `The registry of ${image} made no progress for ${patience / 1000} s.`, {
@@ -130,9 +143,26 @@ async function pullOnce(
   }
 }
 
-async function findImage(engine: Engine, image: string): Promise<Docker.ImageInspectInfo | undefined> {
+/** The digest that must be brought, whichever way it was asked for. */
+function digestOf({ image, digest }: PullRequest): string | undefined {
+  return digest ?? parseReference(image).digest;
+}
+
+/** The name under which a registry has what is wanted. */
+function nameOf({ image, digest }: PullRequest): string {
+  const { full, repository } = parseReference(image);
+  return digest === undefined ? full : `${repository}@${digest}`;
+}
+
+/** An image that was never in a registry has its own id for a digest. */
+async function findWanted(engine: Engine, request: PullRequest): Promise<Docker.ImageInspectInfo | undefined> {
+  const found = await findImage(engine, nameOf(request));
+  return found || request.digest === undefined ? found : await findImage(engine, request.digest);
+}
+
+async function findImage(engine: Engine, name: string): Promise<Docker.ImageInspectInfo | undefined> {
   try {
-    return await engine.call((docker) => docker.getImage(parseReference(image).full).inspect());
+    return await engine.call((docker) => docker.getImage(name).inspect());
   } catch (error) {
     // 400: not a name at all; the pull says so better.
     if (statusOf(error) === 404 || statusOf(error) === 400) return undefined;
@@ -164,7 +194,8 @@ function digestFor({ RepoDigests }: Docker.ImageInspectInfo, image: string): str
 }
 
 /** The id, not the name, is what containers are made from: a tag may move in between. */
-function describe(info: Docker.ImageInspectInfo, { image }: PullRequest): ImageInfo {
+function describe(info: Docker.ImageInspectInfo, request: PullRequest): ImageInfo {
   const stopSignal = (info.Config as { StopSignal?: string } | undefined)?.StopSignal;
-  return { image: info.Id, digest: digestFor(info, image) ?? info.Id, ...(stopSignal ? { stopSignal } : {}) };
+  const digest = digestOf(request) ?? digestFor(info, request.image) ?? info.Id;
+  return { image: info.Id, digest, ...(stopSignal ? { stopSignal } : {}) };
 }

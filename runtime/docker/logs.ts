@@ -12,7 +12,7 @@ import { demultiplex } from './multiplexed.ts';
 export async function* readLogs(
   { engine }: Context,
   { id, name }: ContainerHandle,
-  { follow, since, signal }: LogOptions,
+  { follow, since, after, signal }: LogOptions,
 ): AsyncGenerator<LogChunk> {
   const stop = new AbortController();
   const abort = () => stop.abort();
@@ -21,9 +21,9 @@ export async function* readLogs(
   const inspect = () => engine.call((docker) => docker.getContainer(id).inspect());
   try {
     const { Config } = await inspect();
-    const place = Config.Tty ? placeInBytes(since) : placeInTime(since);
+    const place = createPlace(Config.Tty ? terminalRecords : framedRecords, since, after);
     const read = async function* (following: boolean) {
-      const options = { follow: following, since: place.since(), timestamps: place.timestamps };
+      const options = { follow: following, since: place.since() };
       yield* place.unseen(await engine.call((docker) => openLogs(docker, id, options, stop.signal)));
     };
     for (let running = follow; running; ) {
@@ -50,14 +50,14 @@ export async function* readLogs(
 function openLogs(
   docker: Docker,
   id: string,
-  query: { readonly follow: boolean; readonly since: string | undefined; readonly timestamps: boolean },
+  query: { readonly follow: boolean; readonly since: string | undefined },
   abortSignal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
   const request = {
     path: `/containers/${id}/logs?`,
     method: 'GET',
     isStream: true,
-    options: { stdout: true, stderr: true, ...query },
+    options: { stdout: true, stderr: true, timestamps: true, ...query },
     statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
     abortSignal,
   };
@@ -69,58 +69,93 @@ function openLogs(
   });
 }
 
+/** A message as the engine keeps it: its time, `2026-01-02T03:04:05.123456789Z`, and a line or a part of a long one. */
+interface LogRecord {
+  readonly stream: 'stdout' | 'stderr';
+  readonly time: string;
+  readonly data: Uint8Array;
+}
+
+type ReadRecords = (stream: AsyncIterable<Uint8Array>) => AsyncIterable<LogRecord>;
+
 /** Where a reader is in a log, so that it can go on there. */
 interface Place {
-  readonly timestamps: boolean;
   /** The engine's query parameter. */
   since(): string | undefined;
   unseen(stream: AsyncIterable<Uint8Array>): AsyncIterable<LogChunk>;
 }
 
-const SPACE = 0x20;
-
-/** Each message starts with its time, `2026-01-02T03:04:05.123456789Z `. Several may have the same one. */
-function placeInTime(start: number | undefined): Place {
-  let last = '';
-  let seenAtLast = 0;
+/** A position is a time, and how many records of that very time have been seen: `2026-01-02T03:04:05.123456789Z/2`. */
+function createPlace(records: ReadRecords, start: number | undefined, after: string | undefined): Place {
+  let [last = '', seenAtLast = 0] = readPosition(after);
+  const milliseconds = createMilliseconds();
   return {
-    timestamps: true,
     since: () => (last ? engineTime(last) : secondsOf(start)),
     async *unseen(stream) {
       const again = last;
       let skip = seenAtLast;
-      for await (const { stream: from, data } of demultiplex(stream)) {
-        const space = data.indexOf(SPACE);
-        const time = Buffer.from(data.subarray(0, space)).toString();
-        if (time === again && skip > 0) {
+      for await (const { stream: from, time, data } of records(stream)) {
+        if (skip > 0 && time === again) {
           skip -= 1;
           continue;
         }
         seenAtLast = time === last ? seenAtLast + 1 : 1;
         last = time;
-        yield { stream: from, data: data.subarray(space + 1), at: Number(engineTime(time)) * 1000 };
+        yield { stream: from, data, at: milliseconds(time), position: `${time}/${seenAtLast}` };
       }
     },
   };
 }
 
-/** A terminal has one stream without any framing: only bytes can be counted. */
-function placeInBytes(start: number | undefined): Place {
-  let seen = 0;
-  return {
-    timestamps: false,
-    since: () => secondsOf(start),
-    async *unseen(stream) {
-      let skip = seen;
-      for await (const bytes of stream) {
-        const data = bytes.subarray(Math.min(skip, bytes.length));
-        skip -= bytes.length - data.length;
-        if (data.length === 0) continue;
-        seen += data.length;
-        yield { stream: 'stdout', data };
-      }
-    },
-  };
+function readPosition(text: string | undefined): readonly [time?: string, seen?: number] {
+  const [, time, seen] = /^(.*)\/(\d+)$/.exec(text ?? '') ?? [];
+  return time === undefined ? [] : [time, Number(seen)];
+}
+
+const SPACE = 0x20;
+const LINE_FEED = 0x0a;
+
+async function* framedRecords(stream: AsyncIterable<Uint8Array>): AsyncGenerator<LogRecord> {
+  for await (const { stream: from, data } of demultiplex(stream)) {
+    const space = data.indexOf(SPACE);
+    yield {
+      stream: from,
+      time: Buffer.from(data.subarray(0, space)).toString('latin1'),
+      data: data.subarray(space + 1),
+    };
+  }
+}
+
+/** Longest part of a line that the engine keeps in one record. */
+const longestRecord = 16_384;
+const timeAndSpace = 31;
+const startsRecord = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z $/;
+
+/** A terminal has one stream without any framing: records are told apart by their line feeds and times. */
+async function* terminalRecords(stream: AsyncIterable<Uint8Array>): AsyncGenerator<LogRecord> {
+  let rest = Buffer.alloc(0);
+  for await (const bytes of stream) {
+    rest = Buffer.concat([rest, bytes]);
+    for (let end = endOfRecord(rest); end > 0; end = endOfRecord(rest)) {
+      yield terminalRecord(rest.subarray(0, end));
+      rest = rest.subarray(end);
+    }
+  }
+  if (rest.length > timeAndSpace) yield terminalRecord(rest);
+}
+
+function terminalRecord(bytes: Buffer): LogRecord {
+  const time = bytes.toString('latin1', 0, timeAndSpace - 1);
+  return { stream: 'stdout', time, data: bytes.subarray(timeAndSpace) };
+}
+
+/** 0: its end has not come yet. */
+function endOfRecord(bytes: Buffer): number {
+  const lineFeed = bytes.indexOf(LINE_FEED, timeAndSpace);
+  const cut = timeAndSpace + longestRecord;
+  const isCut =
+    bytes.length >= cut + timeAndSpace && startsRecord.test(bytes.toString('latin1', cut, cut + timeAndSpace));
+  return isCut && (lineFeed < 0 || lineFeed >= cut) ? cut : lineFeed + 1;
 }
 
 function secondsOf(milliseconds: number | undefined): string | undefined {
@@ -131,4 +166,17 @@ function secondsOf(milliseconds: number | undefined): string | undefined {
 function engineTime(text: string): string {
   const [, seconds = '', fraction = ''] = /^([^.Z]*)\.?(\d*)Z$/.exec(text) ?? [];
   return `${Date.parse(`${seconds}Z`) / 1000}.${fraction.padEnd(9, '0')}`;
+}
+
+/** The second is looked up once for all records in it. */
+function createMilliseconds(): (time: string) => number {
+  let second = '';
+  let start = 0;
+  return (time) => {
+    if (!time.startsWith(second) || second === '') {
+      second = time.slice(0, 19);
+      start = Date.parse(`${second}Z`);
+    }
+    return start + Number(time.slice(20, -1).padEnd(9, '0')) / 1e6;
+  };
 }

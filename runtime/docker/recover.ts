@@ -4,6 +4,7 @@ import type { CleanReport, ContainerState, RecoveredSandbox } from '../driver.ts
 import { stateOf } from './container.ts';
 import type { Context } from './context.ts';
 import { failure, statusOf } from './engine.ts';
+import { endLeftCommands } from './exec.ts';
 import { type Names, OWNER, RECORD, ROLE, SANDBOX, withoutOurs } from './names.ts';
 import { type OwnNetwork, removeNetworks } from './network.ts';
 import { addressOf, factsOfListed, type Pause, pauseOf, releaseAddress, sandboxOf } from './pause.ts';
@@ -115,10 +116,9 @@ export async function recover(context: Context): Promise<readonly RecoveredSandb
 
 async function inspectState(context: Context, id: string): Promise<ContainerState | undefined> {
   try {
-    return stateOf(
-      context,
-      await context.looks(() => context.engine.call((docker) => docker.getContainer(id).inspect())),
-    );
+    const found = await context.looks(() => context.engine.call((docker) => docker.getContainer(id).inspect()));
+    await endLeftCommands(context, found);
+    return stateOf(context, found);
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
     throw failure('engine', error);

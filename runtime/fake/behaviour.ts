@@ -5,6 +5,8 @@ export type FakeStep = 'pull' | 'sandbox' | 'create' | 'start';
 
 export interface FakeBehaviour {
   readonly pullMilliseconds?: number;
+  /** What the image's tag points to; a pull by digest does not ask. Default: made from the image's name. */
+  readonly digest?: string;
   readonly startMilliseconds?: number;
   /** Absent: it runs until it is stopped. */
   readonly runForMilliseconds?: number;

@@ -19,6 +19,7 @@ import {
 import { behaviourFrom, execResult, type FakeBehaviour, type FakeStep, type FakeSubject } from './behaviour.ts';
 import { type FakeClock, realClock } from './clock.ts';
 import { type JournalEntry, openJournal } from './journal.ts';
+import { openFakeTerminal } from './terminal.ts';
 import { checkMounts, checkVolumes } from './volumes.ts';
 
 export type { FakeBehaviour, FakeStep, FakeSubject } from './behaviour.ts';
@@ -174,13 +175,14 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       limitations: ['Containers are simulated: nothing runs.'],
     }),
 
-    async pullImage({ image, container, onProgress, signal }) {
+    async pullImage({ image, digest, container, onProgress, signal }) {
       cancelled(signal);
       const behaviour = behaviourOf(container ?? { name: '', image, environment: {} });
       onProgress?.({ status: 'Pulling (simulated)' });
       await pass(behaviour.pullMilliseconds, signal);
       failing(behaviour, 'pull');
-      return { image, digest: `sha256:${Buffer.from(image).toString('hex').padEnd(64, '0').slice(0, 64)}` };
+      const named = `sha256:${Buffer.from(image).toString('hex').padEnd(64, '0').slice(0, 64)}`;
+      return { image, digest: digest ?? behaviour.digest ?? named };
     },
 
     async createSandbox(config, signal) {
@@ -262,27 +264,33 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       journal.write({ type: 'container-removed', id: handle.id });
     },
 
+    pauseContainer: async () => {},
+    resumeContainer: async () => {},
+
     inspectContainer: async (handle) => {
       const container = containers.get(handle.id);
       return container && stateOf(container);
     },
 
-    async *logs(handle, { follow, since = 0, signal }): AsyncGenerator<LogChunk> {
+    async *logs(handle, { follow, since = 0, after, signal }): AsyncGenerator<LogChunk> {
       const container = find(handle);
       const { output } = container.behaviour;
       const { startedAt } = container;
-      if (output && startedAt !== undefined && startedAt >= since)
-        yield { stream: 'stdout', data: Buffer.from(output), at: startedAt };
+      const lines = output && startedAt !== undefined && startedAt >= since ? output.split(/(?<=\n)/) : [];
+      for (const [index, line] of lines.entries())
+        if (index >= Number(after ?? 0))
+          yield { stream: 'stdout', data: Buffer.from(line), at: startedAt ?? 0, position: String(index + 1) };
       if (follow && !container.exit && !signal?.aborted)
         await endOf(container, signal).catch((error: unknown) => {
           if (!(error instanceof DriverError && error.kind === 'cancelled')) throw error;
         });
     },
 
-    async exec(handle, { command }) {
+    async exec(handle, { command, tty }) {
       const container = find(handle);
       if (container.startedAt === undefined || container.exit)
         throw new DriverError('start', `Container ${handle.name} is not running.`);
+      if (tty) return openFakeTerminal(command, endOf(container));
       const exitCode = execResult(container.behaviour, container.execs);
       container.execs += 1;
       let kill: () => void = () => {};
@@ -313,6 +321,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
     },
 
     async recover() {
+      open();
       return [...sandboxes.values()].map(({ config, sandbox, containers: inside }) => ({
         id: config.id,
         sandbox,

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { Failure } from '../failure.ts';
 import { findProgram } from '../programs.ts';
 import type { BenchContext } from './scenario.ts';
@@ -14,8 +15,16 @@ export const sleepCommand = ['/bin/sh', '-c', 'trap exit TERM; sleep 3600 & wait
 export interface DockerPeer {
   readonly image: string;
   /** `docker run -d` with the limits of a 0.25 vCPU, 512 MiB task. @returns the container's id */
-  run(): Promise<string>;
+  run(...flags: readonly string[]): Promise<string>;
   remove(ids: readonly string[]): Promise<void>;
+  /** Follows the health of what `run` started, from now on. */
+  watchHealth(): HealthWatch;
+}
+
+export interface HealthWatch {
+  /** Resolves when the container is healthy. */
+  healthy(id: string): Promise<void>;
+  close(): void;
 }
 
 /** @throws Failure that says what is missing */
@@ -40,8 +49,29 @@ export async function prepareDocker({ cleanup }: BenchContext): Promise<DockerPe
   const limits = ['--memory', '512m', '--cpus', '0.25'];
   return {
     image,
-    run: async () => await docker('run', '-d', '--label', label, ...limits, image, ...sleepCommand),
+    run: async (...flags) => await docker('run', '-d', '--label', label, ...limits, ...flags, image, ...sleepCommand),
     remove,
+    watchHealth: () => watchHealth(label),
+  };
+}
+
+function watchHealth(label: string): HealthWatch {
+  const args = ['events', '--filter', `label=${label}`, '--filter', 'event=health_status'];
+  const child = spawn('docker', [...args, '--format', '{{.ID}} {{.Status}}'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const healthy = new Set<string>();
+  const waiting = new Map<string, () => void>();
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const [id = '', ...status] = line.split(' ');
+    if (status.at(-1) !== 'healthy') return;
+    healthy.add(id);
+    waiting.get(id)?.();
+  });
+  return {
+    healthy: async (id) => {
+      if (healthy.has(id)) return;
+      await new Promise<void>((resolve) => waiting.set(id, resolve));
+    },
+    close: () => child.kill(),
   };
 }
 

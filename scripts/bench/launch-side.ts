@@ -106,7 +106,7 @@ async function register(instance: Instance, family: string, containers: number, 
   );
 }
 
-async function runTask({ client }: Instance, taskDefinition: string): Promise<string> {
+export async function runTask({ client }: Instance, taskDefinition: string): Promise<string> {
   const { tasks = [], failures = [] } = await client.send(
     new RunTaskCommand({
       taskDefinition,
@@ -133,7 +133,10 @@ async function phasesOf({ client }: Instance, tasks: string[]): Promise<readonly
 }
 
 /** The engine tells: what a pool holds is known to the worker alone. */
-async function poolIsFull({ settings, installation }: Instance, size: number): Promise<void> {
+export async function poolIsFull(
+  { settings, installation }: Pick<Instance, 'settings' | 'installation'>,
+  size: number,
+): Promise<void> {
   const filters = encodeURIComponent(
     JSON.stringify({ name: [`longshore-${installation}-_pool.`], status: ['running'] }),
   );

@@ -8,24 +8,28 @@ import { describeMachine } from './machine.ts';
 import type { Scenario, ScenarioResult } from './scenario.ts';
 import { formatTable } from './table.ts';
 
-type Name = 'launch' | 'api' | 'control' | 'idle';
+type Name = 'launch' | 'chain' | 'api' | 'control' | 'idle' | 'leaks';
 
 /** Loaded when they are asked for: each needs other parts. */
 const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
   launch: async () => (await import('./launch.ts')).launch,
+  chain: async () => (await import('./chain.ts')).chain,
   api: async () => (await import('./api.ts')).api,
   control: async () => (await import('./control.ts')).control,
   idle: async () => (await import('./idle.ts')).idle,
+  leaks: async () => (await import('./leaks.ts')).leaks,
 };
 
-const usage = `Usage: npm run bench -- [launch] [api] [control] [idle] [--quick] [--json <file>]
+const usage = `Usage: npm run bench -- [launch] [chain] [api] [control] [idle] [leaks] [--quick] [--json <file>]
 
 Measures this host; without names, everything (about half an hour).
 
   launch   RunTask call to task RUNNING against \`docker run -d\`; needs Docker and a static busybox
+  chain    a task whose three containers wait for each other to be HEALTHY; needs the same
   api      requests per second and latencies with up to 100 000 tasks stored
   control  tasks per second through API, queue and simulated workers, without containers
   idle     memory and seconds to ready of a default set-up
+  leaks    50 tasks started and stopped: fails when anything of them stays; needs the same as launch
 
   --quick        small samples: shows that it works, not how fast it is
   --rounds <n>   how often measurements are repeated
@@ -50,6 +54,7 @@ export async function runBench(args: readonly string[]): Promise<void> {
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const machine = await describeMachine();
   const results: Partial<Record<Name, ScenarioResult['data']>> = {};
+  const failures: string[] = [];
   const write = () => writeFileSync(json, `${JSON.stringify({ machine, quick, results }, undefined, 1)}\n`);
   try {
     console.log(
@@ -59,13 +64,20 @@ export async function runBench(args: readonly string[]): Promise<void> {
     );
     for (const name of names) {
       const scenario = await scenarios[name]();
-      const { tables, data } = await scenario({ quick, ...(rounds === undefined ? {} : { rounds }), cleanup, say });
+      const { tables, data, failure } = await scenario({
+        quick,
+        ...(rounds === undefined ? {} : { rounds }),
+        cleanup,
+        say,
+      });
       results[name] = data;
+      if (failure !== undefined) failures.push(failure);
       for (const table of tables) console.log(formatTable(table));
       await cleanup.run();
       write();
     }
     console.log(`Written to ${json}.`);
+    if (failures.length > 0) throw new Failure(failures.join('\n'));
   } finally {
     await cleanup.run();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);

@@ -16,6 +16,8 @@ export interface ScenarioResult {
   readonly tables: readonly Table[];
   /** Everything that was measured, for the JSON file. */
   readonly data: unknown;
+  /** What must not be, in one sentence: the benchmark goes on, and fails at its end. */
+  readonly failure?: string;
 }
 
 export type Scenario = (context: BenchContext) => Promise<ScenarioResult>;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FencedError, WorkerNameTakenError } from '../../core/errors.ts';
+import { FencedError, WorkerNameTakenError, WorkersAwayError } from '../../core/errors.ts';
 import { connectRedis } from '../../core/redis.ts';
 import { followStateChanges } from '../../core/store/events.ts';
 import { createStore } from '../../core/store/index.ts';
@@ -54,6 +54,25 @@ describe('placement', () => {
   it('gives no task to a worker whose lease was given up', async () => {
     await register('w1');
     await store.workers.release('w1', 'i-w1');
+    expect(await place(1)).toMatchObject({ tasks: [], unplaced: 1, lacking: 'workers' });
+  });
+
+  it('tells that no worker has the architecture', async () => {
+    await register('w1', { cpuArchitecture: 'ARM64' });
+    expect(await place(1)).toMatchObject({ tasks: [], unplaced: 1, lacking: 'architecture' });
+  });
+
+  it('waits for a worker whose lease ran out while Redis or the worker was away', async () => {
+    await register('w1');
+    await redis.hset(`${prefix}:worker:w1`, 'leaseUntil', Date.now() - 2000);
+    const placing = place(1);
+    await store.workers.heartbeat('w1', 'i-w1', 0);
+    expect(await placing).toMatchObject({ tasks: { length: 1 }, unplaced: 0 });
+
+    await redis.hset(`${prefix}:worker:w1`, 'leaseUntil', Date.now() - 2000);
+    await expect(place(1)).rejects.toThrow(WorkersAwayError);
+    await redis.hset(`${prefix}:worker:w1`, 'leaseUntil', Date.now() - 60_000);
+    store = createStore(redis, { prefix });
     expect(await place(1)).toMatchObject({ tasks: [], unplaced: 1 });
   });
 

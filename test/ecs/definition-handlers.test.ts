@@ -149,7 +149,7 @@ describe('RegisterTaskDefinition', () => {
       status: 'ACTIVE',
       registeredAt: new Date(now),
       registeredBy: 'arn:aws:iam::000000000000:root',
-      compatibilities: ['EC2', 'FARGATE'],
+      compatibilities: ['EC2', 'FARGATE', 'MANAGED_INSTANCES'],
     });
     expect(answer.taskDefinition).not.toHaveProperty('tags');
     expect(answer.tags).toEqual(tags);

@@ -10,7 +10,7 @@ describe('what is stored of a registration', () => {
       family: 'web',
       networkMode: 'awsvpc',
       requiresCompatibilities: ['FARGATE'],
-      compatibilities: ['EC2', 'FARGATE'],
+      compatibilities: ['EC2', 'MANAGED_INSTANCES', 'FARGATE'],
       cpu: '256',
       memory: '512',
       volumes: [],
@@ -18,8 +18,8 @@ describe('what is stored of a registration', () => {
       enableFaultInjection: false,
       registeredBy: caller,
       requiresAttributes: [
-        { name: 'ecs.capability.task-eni' },
         { name: 'com.amazonaws.ecs.capability.docker-remote-api.1.18' },
+        { name: 'ecs.capability.task-eni' },
       ],
       containerDefinitions: [
         {
@@ -58,13 +58,31 @@ describe('what is stored of a registration', () => {
     });
     expect(normalise(fargate({ requiresCompatibilities: undefined, cpu: undefined }), caller).compatibilities).toEqual([
       'EC2',
+      'MANAGED_INSTANCES',
     ]);
+  });
+
+  it.each([
+    ['LINUX', 'X86_64', ['EC2', 'FARGATE', 'MANAGED_INSTANCES']],
+    ['LINUX', 'ARM64', ['EC2', 'FARGATE', 'MANAGED_INSTANCES']],
+    ['WINDOWS_SERVER_2022_CORE', 'X86_64', ['EC2', 'FARGATE']],
+  ] as const)('orders compatibilities as ECS does for %s on %s', (operatingSystemFamily, cpuArchitecture, expected) => {
+    const registration = fargate({
+      cpu: '1024',
+      memory: '2048',
+      runtimePlatform: { operatingSystemFamily, cpuArchitecture },
+    });
+    const { compatibilities, requiresAttributes } = normalise(registration, caller);
+    expect(compatibilities).toEqual(expected);
+    expect(requiresAttributes).toContainEqual({ name: 'com.amazonaws.ecs.capability.docker-remote-api.1.29' });
   });
 
   it('tells the capabilities that it needs', () => {
     const registration = fargateContainer(
       {
         image: '000000000000.dkr.ecr.us-east-1.amazonaws.com/app:1',
+        healthCheck: { command: ['CMD', 'true'] },
+        memoryReservation: 100,
         secrets: [{ name: 'S', valueFrom: 'arn:aws:secretsmanager:us-east-1:000000000000:secret:s' }],
       },
       { executionRoleArn: role, taskRoleArn: role },
@@ -76,6 +94,8 @@ describe('what is stored of a registration', () => {
         'ecs.capability.execution-role-ecr-pull',
         'ecs.capability.secrets.asm.environment-variables',
         'com.amazonaws.ecs.capability.task-iam-role',
+        'com.amazonaws.ecs.capability.docker-remote-api.1.24',
+        'com.amazonaws.ecs.capability.docker-remote-api.1.21',
       ]),
     );
     expect(new Set(names).size).toBe(names?.length);

@@ -71,7 +71,6 @@ describe('taskView', () => {
           taskArn: `arn:aws:ecs:us-east-1:111122223333:task/main/${taskId}`,
           name: 'app',
           image: 'app:1',
-          runtimeId: `${taskId}-0123456789`,
           lastStatus: 'PENDING',
           networkBindings: [],
           networkInterfaces: [],

@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDockerDriver } from '../../runtime/docker/driver.ts';
 import type { Driver, ImageInfo, PullRequest } from '../../runtime/driver.ts';
+import { movingRegistry } from '../support/registries.ts';
 import { expectKind } from './driver.suite.ts';
-import { engineMissing, makeBusyboxImage, type TestImage } from './images.ts';
+import { engineMissing, makeBusyboxImage, removeImage, type TestImage } from './images.ts';
 
 const skipReason = await engineMissing();
 
@@ -70,7 +71,9 @@ describe.skipIf(skipReason)(skipReason ? `pulling images (skipped: ${skipReason}
 
   it('an image that exists only here needs no registry', async () => {
     const name = await local('longshore-test-local');
-    expect((await pull(name)).digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+    const pulled = await pull(name);
+    expect(pulled.digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(await pull(name, { digest: pulled.digest })).toEqual(pulled);
   });
 
   it.each([
@@ -127,6 +130,24 @@ describe.skipIf(skipReason)(skipReason ? `pulling images (skipped: ${skipReason}
     controller.abort();
     await expectKind(mine, 'cancelled');
     await expectKind(theirs, 'image-registry');
+  });
+
+  it('a digest is what is brought, wherever the tag points by now', async () => {
+    const registry = await movingRegistry(architecture);
+    closing.push(registry.close);
+    const image = `${registry.host}/app`;
+    const first = registry.point(`first ${tag}`);
+    const before = await pull(image);
+    expect(before.digest).toBe(first);
+    const second = registry.point(`second ${tag}`);
+    expect(await pull(image, { digest: first })).toEqual(before);
+    const after = await pull(image);
+    expect(after.digest).toBe(second);
+    expect(after.image).not.toBe(before.image);
+    expect(await pull(`${image}:latest`, { digest: first, policy: 'always' })).toEqual(before);
+    expect(await pull(`${image}@${first}`)).toEqual(before);
+    await expectKind(pull(image, { digest: `sha256:${'0'.repeat(64)}` }), 'image-not-found');
+    for (const { image: id } of [before, after]) images.push({ name: id, remove: () => removeImage(id) });
   });
 
   it('an image of another architecture is refused', async () => {

@@ -50,7 +50,7 @@ export async function makeBusyboxImage(
   return { name, remove: () => removeImage(name) };
 }
 
-async function removeImage(name: string): Promise<void> {
+export async function removeImage(name: string): Promise<void> {
   const engine = connectEngine(process.env.DOCKER_HOST);
   try {
     await engine.call((docker) => docker.getImage(name).remove({ force: true }));

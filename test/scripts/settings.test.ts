@@ -55,10 +55,41 @@ describe('settings', () => {
     ['LONGSHORE_NETWORK', '10.213.0.0'],
     ['LONGSHORE_NETWORK', '999.1.0.0/16'],
     ['LONGSHORE_NETWORK', '10.213.0.0/31'],
+    ['LONGSHORE_NETWORK', '127.0.0.0/8'],
+    ['LONGSHORE_NETWORK', '169.254.0.0/16'],
     ['LONGSHORE_WARM_POOL', '-1'],
+    ['LONGSHORE_WARM_POOL', '1e2'],
+    ['LONGSHORE_WORKER_CPU', '0x10'],
+    ['LONGSHORE_CPU_OVERCOMMIT', '-2'],
+    ['LONGSHORE_HOST', 'http://127.0.0.1'],
+    ['LONGSHORE_HOST', '127.0.0.1:80'],
+    ['LONGSHORE_REGION', 'frankfurt'],
+    ['LONGSHORE_REGION', 'eu-west-1a'],
+    ['LONGSHORE_WORKER_NAME', 'a:b'],
+    ['REDIS_URL', 'http://127.0.0.1:6379'],
+    ['REDIS_URL', 'unix://relative.sock'],
+    ['REDIS_URL', '127.0.0.1:6379'],
+    ['DOCKER_HOST', '/var/run/docker.sock'],
+    ['DOCKER_HOST', 'unix://docker.sock'],
   ])('refuse %s=%s in one sentence that names it', (variable, value) => {
     expect(() => readSettings({ [variable]: value })).toThrow(
       new RegExp(`^${variable} is "${value.replaceAll('.', '\\.')}", but must be [^\n]+\\.$`),
     );
+  });
+
+  test.each([
+    { LONGSHORE_NETWORK: '10.0.0.0/24' },
+    { LONGSHORE_NETWORK: '10.0.0.0/24', LONGSHORE_NETWORK_PREFIX: '23' },
+    { LONGSHORE_NETWORK_PREFIX: '29', LONGSHORE_WARM_POOL: '5' },
+  ])('refuse what does not fit together: %j', (env) => {
+    expect(() => readSettings(env)).toThrow(/^LONGSHORE_(NETWORK_PREFIX|WARM_POOL) is \d+, but [^\n]+\.$/);
+  });
+
+  test.each([
+    { REDIS_URL: 'rediss://user:secret@redis.example:6380/2', DOCKER_HOST: 'tcp://10.0.0.1:2375' },
+    { LONGSHORE_HOST: '::1', LONGSHORE_REGION: 'us-gov-west-1', LONGSHORE_WORKER_NAME: 'ip-10-0-0-1.internal' },
+    { LONGSHORE_NETWORK: '10.0.0.0/24', LONGSHORE_NETWORK_PREFIX: '24', LONGSHORE_MEMORY_OVERCOMMIT: '1.5' },
+  ])('take %j', (env) => {
+    expect(readSettings(env)).toBeDefined();
   });
 });

@@ -12,6 +12,8 @@ import {
   loadOrCreateCredentials,
   withSessions,
 } from '../../api/credentials.ts';
+import { createExecSite } from '../../api/exec/exec-site.ts';
+import { type Logs, openLogs } from '../../api/logs/open.ts';
 import { createApiServer } from '../../api/server.ts';
 import { createServices } from '../../api/services.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
@@ -19,6 +21,7 @@ import { connectRedis } from '../../core/redis.ts';
 import { loadOrCreateSecretsKey } from '../../core/secrets/key.ts';
 import { createVault } from '../../core/secrets/vault.ts';
 import { createSessionIssuer, type SessionIssuer } from '../../core/session-credentials.ts';
+import type { ExecSessionStore } from '../../core/store/exec-session-store.ts';
 import { createStore, type StoreOptions } from '../../core/store/index.ts';
 import type { SecretStore } from '../../core/store/secret-store.ts';
 import type { Store } from '../../core/store/store.ts';
@@ -42,6 +45,8 @@ export interface ApiStack {
   /** Data directory of the API and of Redis. */
   readonly directory: string;
   readonly secrets: SecretStore;
+  readonly execSessions: ExecSessionStore;
+  readonly logs: Logs;
   /** Issues temporary credentials that the API accepts. */
   readonly sessions: SessionIssuer;
   /** An account's key pair. Default: 000000000000's. */
@@ -56,6 +61,8 @@ export interface ApiStackOptions {
   readonly clock?: Clock;
   readonly wake?: StoreOptions['wake'];
   readonly newUuid?: () => string;
+  /** Bytes of logs that are kept. */
+  readonly logsLimit?: number;
 }
 
 export async function createApiStack(options: ApiStackOptions = {}): Promise<ApiStack> {
@@ -73,10 +80,11 @@ export async function createApiStack(options: ApiStackOptions = {}): Promise<Api
 }
 
 async function start(
-  { clock = systemClock, wake, newUuid = randomUUID }: ApiStackOptions,
+  { clock = systemClock, wake, newUuid = randomUUID, logsLimit = 2 ** 30 }: ApiStackOptions,
   onClose: (stop: () => Promise<unknown>) => void,
 ): Promise<Omit<ApiStack, 'close'>> {
   const prefix = '{longshore}';
+  const log = pino({ level: process.env.LONGSHORE_TEST_LOG ?? 'error' });
   const directory = await mkdtemp(join(tmpdir(), 'longshore-test-'));
   onClose(() => rm(directory, { recursive: true, force: true }));
   const redis = await startEmbeddedRedis(directory);
@@ -87,24 +95,50 @@ async function start(
   await loadOrCreateCredentials(directory, '000000000000');
   const secretsKey = await loadOrCreateSecretsKey(join(directory, 'secrets.key'));
   const sessions = createSessionIssuer(async () => secretsKey, systemClock);
-  const { services, secrets } = createServices({
+  const logs = await openLogs({
+    redis: connection,
+    prefix,
+    folder: join(directory, 'logs-store'),
+    limit: logsLimit,
+    sessions,
+    clock,
+    newUuid,
+    log,
+  });
+  onClose(() => logs.close());
+  const { services, secrets, execSessions, summon } = createServices({
     redis: connection,
     prefix,
     store,
     vault: createVault(async () => secretsKey),
     clock,
     newUuid,
+    logs: logs.handlers,
+  });
+  let port = 0;
+  const execSite = createExecSite({
+    sessions: execSessions,
+    summon,
+    address: () => `http://127.0.0.1:${port}`,
+    clock: systemClock,
+    log,
   });
   const server = createApiServer({
     services,
+    sites: [execSite],
     credentials: withSessions(createCredentialSource(directory, { patience: 0 }), sessions),
     settings: { host: '127.0.0.1', port: 0, clockSkew: 300 },
     clock: systemClock,
-    log: pino({ level: 'error' }),
+    log,
   });
   const listening = await server.listen();
-  onClose(() => listening.close());
+  port = listening.port;
+  onClose(async () => {
+    execSite.close();
+    await listening.close();
+  });
   const endpoint = `http://127.0.0.1:${listening.port}`;
+  await logs.announce(endpoint);
 
   return {
     endpoint,
@@ -113,6 +147,8 @@ async function start(
     redisUrl: redis.url,
     directory,
     secrets,
+    execSessions,
+    logs,
     sessions,
     key: async (accountId = '000000000000') => await loadOrCreateCredentials(directory, accountId),
     async client({ accountId = '000000000000', region = 'us-east-1', principal, ...rest } = {}) {

@@ -1,7 +1,7 @@
 /** The engine is killed or restarted under running tasks. It is an engine of the test's own. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -182,10 +182,28 @@ async function startEngine(flags: readonly string[]): Promise<TestEngine> {
     },
     async remove() {
       await end('SIGTERM');
+      // A shim whose container ended while no engine was there may have been forgotten.
+      for (const pid of processesNaming(folder)) spawnSync('kill', ['-KILL', String(pid)]);
+      await eventually('what the engine started to end', () => processesNaming(folder).length === 0 || undefined);
       const mounts = readFileSync('/proc/self/mounts', 'utf8').matchAll(/^\S+ (\S+)/gm);
       for (const [, path = ''] of [...mounts].reverse()) if (path.startsWith(folder)) spawnSync('umount', ['-l', path]);
       spawnSync('ip', ['netns', 'delete', network]);
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Ids of processes that have the words in their command line. */
+function processesNaming(words: string): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(words);
+      } catch {
+        // It has ended meanwhile.
+        return false;
+      }
+    })
+    .map(Number);
 }

@@ -27,6 +27,12 @@ const noCapacity: Failure = {
   reason: 'Capacity is unavailable at this time. Please try again later or in a different availability zone',
 };
 
+/** Fargate never lacks these, so it has no words for them. */
+const details = {
+  workers: 'No Longshore worker is running.',
+  architecture: "No Longshore worker has processors of the task definition's runtimePlatform.cpuArchitecture.",
+} as const;
+
 export async function runTask(
   deps: EcsDeps,
   input: RunTaskRequest,
@@ -40,9 +46,9 @@ export async function runTask(
     (await place(deps, input, { caller, count, token }));
   switch (result.outcome) {
     case 'placed':
-      return answer(result.tasks, result.unplaced);
+      return answer(result.tasks, result);
     case 'repeated':
-      return answer(result.tasks, count - result.placed);
+      return answer(result.tasks, { unplaced: count - result.placed });
     case 'token-conflict':
       throw new ConflictException({
         message: 'The provided clientToken is already in use with a different RunTask request.',
@@ -54,10 +60,14 @@ export async function runTask(
   }
 }
 
-function answer(tasks: readonly Task[], unplaced: number): RunTaskResponse {
+function answer(
+  tasks: readonly Task[],
+  { unplaced, lacking }: { readonly unplaced: number; readonly lacking?: keyof typeof details },
+): RunTaskResponse {
+  const failure = lacking === undefined ? noCapacity : { ...noCapacity, detail: details[lacking] };
   return {
     tasks: tasks.map((task) => taskView(task, { tags: true })),
-    failures: Array.from({ length: unplaced }, () => noCapacity),
+    failures: Array.from({ length: unplaced }, () => failure),
   };
 }
 

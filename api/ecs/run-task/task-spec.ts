@@ -20,6 +20,8 @@ export interface Blueprint {
   readonly group: string;
   readonly startedBy: string | undefined;
   readonly enableExecuteCommand: boolean;
+  /** `sha256:…` by container name, where the image was resolved before: those containers run exactly that. */
+  readonly imageDigests?: Readonly<Record<string, string>>;
   readonly createdAt: Millis;
 }
 
@@ -63,6 +65,7 @@ export function newTaskSpec(
       (container): TaskContainerSpec => ({
         name: container.name ?? '',
         image: container.image ?? '',
+        ...pinned(common.imageDigests?.[container.name ?? '']),
         essential: container.essential ?? true,
         id: newUuid(),
         runtimeId: `${taskId}-${tenDigits(newUuid())}`,
@@ -74,6 +77,10 @@ export function newTaskSpec(
     ),
     createdAt: common.createdAt,
   };
+}
+
+function pinned(imageDigest: string | undefined): Pick<TaskContainerSpec, 'imageDigest'> {
+  return imageDigest === undefined ? {} : { imageDigest };
 }
 
 /** Ten decimal digits from the first, random, part of a UUID. */

@@ -29,11 +29,17 @@ export function normalise(definition: Definition, registeredBy: string): TaskDef
   };
 }
 
+/** In ECS's own order, which depends on whether the registration names a platform. */
 function compatibilitiesOf(definition: Definition): Compatibility[] {
-  const compatibilities: Compatibility[] = definition.networkMode === 'awsvpc' ? ['EC2'] : ['EXTERNAL', 'EC2'];
-  if (suitsFargate(definition)) compatibilities.push('FARGATE');
-  if (isRequired(definition, 'MANAGED_INSTANCES')) compatibilities.push('MANAGED_INSTANCES');
-  return compatibilities;
+  const { networkMode, runtimePlatform } = definition;
+  const fargate: Compatibility[] = suitsFargate(definition) ? ['FARGATE'] : [];
+  if (networkMode !== 'awsvpc' && !isRequired(definition, 'MANAGED_INSTANCES')) return ['EXTERNAL', 'EC2', ...fargate];
+  if (runtimePlatform?.operatingSystemFamily?.startsWith('WINDOWS')) return ['EC2', ...fargate];
+  const both = isRequired(definition, 'FARGATE') && isRequired(definition, 'MANAGED_INSTANCES');
+  const host: Compatibility[] = networkMode === 'awsvpc' ? [] : ['EXTERNAL'];
+  return runtimePlatform || both
+    ? [...host, 'EC2', ...fargate, 'MANAGED_INSTANCES']
+    : [...host, 'EC2', 'MANAGED_INSTANCES', ...fargate];
 }
 
 function normalContainer(container: ContainerDefinition, definition: Definition): ContainerDefinition {

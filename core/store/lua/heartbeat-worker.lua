@@ -9,7 +9,7 @@
 if redis.call('HGET', KEYS[1], 'instance') ~= ARGV[1] then return 'fenced' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('HSET', KEYS[1], 'leaseUntil', now + ARGV[2])
+redis.call('HSET', KEYS[1], 'leaseUntil', now + ARGV[2], 'released', ARGV[2] == '0' and 1 or 0)
 local answer = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[3], '+inf')
 table.insert(answer, 1, tonumber(redis.call('HGET', KEYS[1], 'sequence')))
 return answer

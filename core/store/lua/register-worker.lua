@@ -16,7 +16,7 @@ local holder = redis.call('HMGET', KEYS[1], 'instance', 'leaseUntil', 'json')
 if holder[1] and holder[1] ~= ARGV[2] and holder[1] ~= ARGV[3] and tonumber(holder[2]) > now then
   return {0, holder[3]}
 end
-redis.call('HSET', KEYS[1], 'json', ARGV[5], 'instance', ARGV[2], 'leaseUntil', now + ARGV[4],
+redis.call('HSET', KEYS[1], 'json', ARGV[5], 'instance', ARGV[2], 'leaseUntil', now + ARGV[4], 'released', 0,
   'cpu', ARGV[6], 'memory', ARGV[7], 'slots', ARGV[8], 'disk', ARGV[9])
 for _, counter in ipairs({'cpuUsed', 'memoryUsed', 'diskUsed', 'slotsUsed', 'sequence'}) do redis.call('HINCRBY', KEYS[1], counter, 0) end
 redis.call('SADD', KEYS[2], ARGV[1])
