@@ -23,8 +23,10 @@ import { signalNumber } from './signals.ts';
 import { argumentsOf, specOf } from './spec.ts';
 import { resolveUser } from './users.ts';
 
-/** MS_RDONLY | MS_NODEV would hide device nodes that an image brings; control groups decide about those. */
+/** MS_RDONLY. Device nodes that an image brings are left to the control groups. */
 const READ_ONLY = 1;
+/** Bytes of output. */
+export const defaultLogCapacity = 64 * 2 ** 20;
 
 export async function createContainer(
   context: Context,
@@ -100,7 +102,7 @@ async function prepare(context: Context, machine: Machine, config: ContainerConf
     stopSignal: config.stopSignal ?? image.stopSignal ?? 'SIGTERM',
     tty: config.tty ?? false,
     stdinOpen: config.stdinOpen ?? false,
-    readonlyRootFilesystem: config.readonlyRootFilesystem ?? false,
+    logCapacity: config.logCapacity ?? defaultLogCapacity,
     mounts: [...mounts, ...own],
   };
   await recordContainer(machine, record);
@@ -169,7 +171,18 @@ export async function readInside({ agent }: Machine, rootfs: string, path: strin
   );
 }
 
-export async function writeLarge({ agent }: Machine, path: string, data: Buffer): Promise<void> {
+/** A file of any size. */
+export async function readWhole({ agent }: Machine, path: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (let at = 0; ; ) {
+    const [part = Buffer.alloc(0)] = await agent.call('read', path, at);
+    if (part.length === 0) return Buffer.concat(parts);
+    parts.push(part);
+    at += part.length;
+  }
+}
+
+async function writeLarge({ agent }: Machine, path: string, data: Buffer): Promise<void> {
   for (let at = 0; at === 0 || at < data.length; at += maxData)
     await agent.call('write', path, 0o600, data.subarray(at, at + maxData), at === 0 ? '' : 'append');
 }
@@ -235,7 +248,7 @@ function commandOf(container: ContainerRecord): readonly string[] {
 
 async function spawn({ agent }: Machine, container: ContainerRecord): Promise<readonly Buffer[]> {
   const paths = pathsOf(container.id);
-  const options = optionsOf({ tty: container.tty, input: container.stdinOpen });
+  const options = optionsOf({ tty: container.tty, input: container.stdinOpen, keep: container.logCapacity });
   return await agent.call(
     'spawn',
     container.id,
@@ -403,7 +416,14 @@ async function removeFromGuest(machine: Machine, container: ContainerRecord): Pr
   }
   await agent.call('unmount', paths.rootfs);
   await agent.call('remove', paths.layers);
-  await agent.call('remove-now', paths.bundle).catch((error: unknown) => {
+  await agent.call('remove', paths.bundle);
+}
+
+/** One that is frozen, or does not run, is left as it is. */
+export async function freezeContainer(context: Context, handle: ContainerHandle, frozen: boolean): Promise<void> {
+  const { machine, container } = findContainer(context, handle);
+  const file = `${pathsOf(container.id).groupFolder}/cgroup.freeze`;
+  await machine.agent.call('write', file, 0, frozen ? '1' : '0').catch((error: unknown) => {
     if (!(error instanceof AgentError)) throw error;
   });
 }

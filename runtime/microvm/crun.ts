@@ -36,10 +36,15 @@ export interface Streams {
   readonly input: boolean;
   /** Read no further ahead than somebody takes it. */
   readonly hold?: boolean;
+  /** Bytes of output that are kept. */
+  readonly keep?: number;
 }
 
-export function optionsOf({ tty, input, hold = false }: Streams): string {
-  return ['adopt', ...(tty ? ['tty'] : []), ...(input ? ['input'] : []), ...(hold ? ['hold'] : [])].join(' ');
+export function optionsOf({ tty, input, hold = false, keep = 0 }: Streams): string {
+  const chosen = { adopt: true, tty, input, hold, [`keep=${keep}`]: keep > 0 };
+  return Object.entries(chosen)
+    .flatMap(([name, on]) => (on ? [name] : []))
+    .join(' ');
 }
 
 /** What crun complained about last, in its own words. */

@@ -5,9 +5,11 @@ import { createAddresses } from '../addresses.ts';
 import { type Capabilities, type Driver, DriverError, type NetworkRange, type SandboxConfig } from '../driver.ts';
 import { type Log, silent } from '../log.ts';
 import { createPool } from '../pool.ts';
+import { removeEverything } from './clean.ts';
 import {
   checkCancelled,
   createContainer,
+  freezeContainer,
   inspectContainer,
   removeContainer,
   startContainer,
@@ -21,10 +23,10 @@ import { openGroups } from './groups.ts';
 import { prepareGuest } from './guest.ts';
 import { openImageCache } from './image-cache.ts';
 import { readLogs } from './logs.ts';
-import { type Machine, makeMachine, sandboxOf, uidOf } from './machine.ts';
-import { ensureNetwork, removeNetwork } from './network.ts';
+import { leave, type Machine, makeMachine, sandboxOf, uidOf } from './machine.ts';
+import { ensureNetwork } from './network.ts';
 import { openQemu } from './qemu.ts';
-import { recover, takeBack } from './recover.ts';
+import { listRecorded, recover, takeBack } from './recover.ts';
 import { checkSandbox, removeMachine, removeSandbox, sizeFor, takeMachine } from './sandbox.ts';
 import { openSnapshots } from './snapshot.ts';
 import { readStats } from './stats.ts';
@@ -48,6 +50,7 @@ export interface MicrovmDriverOptions {
 
 export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
   const { owner, networkRange, log = silent } = options;
+  const machinesFolder = join(options.stateDir, 'machines');
   let opening: Promise<Context> | undefined;
   let source: ImageSource | undefined;
   const making = new Map<string, Promise<Machine>>();
@@ -72,7 +75,7 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
     source = engineImages(options.dockerHost, images, 60_000, log);
     const context: Context = {
       owner,
-      folder: join(options.stateDir, 'machines'),
+      folder: machinesFolder,
       vmm,
       snapshots: openSnapshots(vmm, join(options.cacheDir, 'snapshots'), uidOf(networkRange.gateway)),
       network,
@@ -135,11 +138,7 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       await pool.close();
       const context = await opening?.catch(() => undefined);
       source?.close();
-      for (const machine of context?.machines.values() ?? []) {
-        machine.closing = true;
-        machine.agent.close();
-        machine.monitor.detach();
-      }
+      for (const machine of context?.machines.values() ?? []) leave(machine);
     },
 
     capabilities: async () => capabilitiesOf(await opening),
@@ -193,6 +192,8 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
     },
     waitContainer: async (handle, signal) => await waitContainer(await opened(), handle, signal),
     stopContainer: async (handle, graceSeconds) => await stopContainer(await opened(), handle, graceSeconds),
+    pauseContainer: async (handle) => await freezeContainer(await opened(), handle, true),
+    resumeContainer: async (handle) => await freezeContainer(await opened(), handle, false),
     removeContainer: async (handle) => await removeContainer(await opened(), handle),
     inspectContainer: async (handle) => await inspectContainer(await opened(), handle),
 
@@ -202,17 +203,13 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
     exec: async (handle, config) => await execContainer(await opened(), handle, config),
     stats: async (handle) => await readStats(await opened(), handle),
 
-    recover: async () => await recover(await opened()),
+    recover: async () => (opening ? await recover(await opening) : await listRecorded(machinesFolder)),
     async clean() {
       await pool.close();
-      const context = await opened();
-      const machines = [...context.machines.entries()];
-      const containers = machines.reduce((sum, [, { record }]) => sum + 1 + Object.keys(record.containers).length, 0);
-      const volumes = machines.reduce((sum, [, { record }]) => sum + (record.sandbox?.volumes.length ?? 0), 0);
-      await Promise.all(machines.map(([id]) => removeSandbox(context, id)));
-      const cgroups = await context.groups.removeAll();
-      const networks = (await removeNetwork(owner)) ? 1 : 0;
-      return { containers, volumes, cgroups: containers > 0 ? cgroups : 0, networks };
+      const context = await opening?.catch(() => undefined);
+      for (const machine of context?.machines.values() ?? []) leave(machine);
+      context?.machines.clear();
+      return await removeEverything(owner, machinesFolder, context?.groups ?? (await openGroups(owner)));
     },
   };
 }

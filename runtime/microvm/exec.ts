@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { type ContainerHandle, DriverError, type ExecConfig, type ExecSession } from '../driver.ts';
 import { AgentError } from './agent.ts';
-import { findContainer, readInside } from './container.ts';
+import { findContainer, readInside, readWhole } from './container.ts';
 import type { Context } from './context.ts';
 import { complaintOf, crun, optionsOf, stateOf } from './crun.ts';
 import { pathsOf } from './guest-paths.ts';
@@ -54,7 +54,8 @@ async function commandOf(
         await readInside(machine, rootfs, '/etc/group'),
       )
     : undefined;
-  const environment = { ...(user ? { HOME: user.home } : {}), ...config.environment };
+  const missing = config.defaultEnvironment ? await missingIn(machine, container, config.defaultEnvironment) : {};
+  const environment = { ...missing, ...(user ? { HOME: user.home } : {}), ...config.environment };
   return [
     'exec',
     '--detach',
@@ -65,6 +66,28 @@ async function commandOf(
     container.id,
     ...config.command,
   ];
+}
+
+/** Those whose names the container's own environment does not have. */
+async function missingIn(
+  machine: Machine,
+  container: ContainerRecord,
+  defaults: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, string>>> {
+  const text = await readWhole(machine, `${pathsOf(container.id).bundle}/config.json`);
+  const { process } = JSON.parse(text.toString()) as { readonly process: { readonly env: readonly string[] } };
+  const names = new Set(process.env.map((pair) => pair.split('=')[0]));
+  return Object.fromEntries(Object.entries(defaults).filter(([name]) => !names.has(name)));
+}
+
+/** Commands that an earlier process ran are nobody's any more. */
+export async function endLeftOvers(machine: Machine): Promise<void> {
+  const words = (await machine.agent.call('list')).map(String);
+  const keys = words.filter((_, index) => index % 6 === 0).filter((key) => key.startsWith('exec-'));
+  for (const key of keys) {
+    await machine.agent.call('signal', key, 9, 'session').catch(gone);
+    await forget(machine, key, `/run/${key}`);
+  }
 }
 
 function sessionOf(machine: Machine, key: string, own: string, tty: boolean): ExecSession {

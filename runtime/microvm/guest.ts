@@ -21,6 +21,8 @@ export interface Guest {
 }
 
 const self = fileURLToPath(import.meta.url);
+/** To be changed with what the first file system holds where. */
+const LAYOUT = '1';
 
 /** Where the sources of the programs in C are: beside this file, or in the sources that it was compiled from. */
 async function sourceFolder(): Promise<string> {
@@ -137,11 +139,10 @@ async function locate(program: string): Promise<string> {
 }
 
 async function hashOf(source: string, kernel: Kernel, files: readonly string[]): Promise<string> {
-  const hash = createHash('sha256').update(kernel.release).update(kernel.packed);
+  const hash = createHash('sha256').update(LAYOUT).update(kernel.release).update(kernel.packed);
   for (const folder of ['guest', 'host'])
     for (const name of (await readdir(join(source, folder))).sort())
       hash.update(name).update(await readFile(join(source, folder, name)));
-  hash.update(await readFile(self));
   for (const file of files) hash.update(file).update(await readFile(file));
   return hash.digest('hex').slice(0, 20);
 }

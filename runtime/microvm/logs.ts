@@ -6,49 +6,107 @@ import { findContainer } from './container.ts';
 import type { Context } from './context.ts';
 
 const HEADER = 13;
-/** Microseconds between the lines that were written at once, so that each has a time of its own. */
+const LINE_FEED = 10;
+/** Milliseconds between lines that were written at once, so that each has a time of its own. */
 const BETWEEN_LINES = 0.001;
+/** Longest part of a line that is told as one chunk, bytes. */
+const longestLine = 16_384;
 
 export async function* readLogs(
   context: Context,
   handle: ContainerHandle,
-  { follow, since, signal }: LogOptions,
+  { follow, since, after, signal }: LogOptions,
 ): AsyncGenerator<LogChunk> {
   const { machine, container } = findContainer(context, handle);
   if (machine.record.ended) return;
-  const stop = abortion(signal);
-  for await (const record of records(machine.agent, container.id, follow, stop)) {
-    const { at, stream, data } = record;
-    if (container.tty) {
-      if (since === undefined || at >= since) yield { stream, data };
-      continue;
-    }
-    for (const [index, line] of linesOf(data).entries()) {
-      const time = at + index * BETWEEN_LINES;
-      if (since === undefined || time >= since) yield { stream, data: line, at: time };
-      if (signal?.aborted) return;
-    }
+  const place = parsePosition(after);
+  const read = records(machine.agent, container.id, { follow, from: place?.from ?? 0, stop: abortion(signal) });
+  for await (const line of lines(read)) {
+    const seen = place && (line.record < place.record || (line.record === place.record && line.index <= place.index));
+    if (seen || (since !== undefined && line.at < since)) continue;
+    const { stream, data, at } = line;
+    yield { stream, data, at, position: `${line.from}/${line.record}/${line.index}` };
+    if (signal?.aborted) return;
   }
 }
 
 /** Output of another process than a container's first. */
 export async function* readOutput(agent: Agent, key: string): AsyncGenerator<LogChunk> {
-  for await (const { stream, data } of records(agent, key, true, undefined)) yield { stream, data };
+  for await (const { stream, data } of records(agent, key, { follow: true, from: 0 })) yield { stream, data };
+}
+
+/**
+ * Where a line is: the record that it ended in, and which of that record's lines it is. `from` is the first record that
+ * a reader needs who goes on behind it, because another stream's line may have begun there.
+ */
+interface Place {
+  readonly from: number;
+  readonly record: number;
+  readonly index: number;
+}
+
+function parsePosition(text: string | undefined): Place | undefined {
+  const [from, record, index] = (text ?? '').split('/').map(Number);
+  if (from === undefined || record === undefined || index === undefined) return undefined;
+  return { from, record, index };
+}
+
+interface Line extends Place {
+  readonly stream: LogChunk['stream'];
+  readonly data: Buffer;
+  readonly at: number;
+}
+
+interface Begun {
+  readonly data: Buffer;
+  readonly record: number;
+}
+
+/** Puts together what was written in pieces. */
+async function* lines(read: AsyncIterable<OutputRecord>): AsyncGenerator<Line> {
+  const begun = new Map<LogChunk['stream'], Begun>();
+  const from = (record: number) => Math.min(record, ...[...begun.values()].map((each) => each.record));
+  let last: OutputRecord | undefined;
+  let index = 0;
+  for await (const record of read) {
+    const { stream, at, offset } = record;
+    last = record;
+    index = 0;
+    const before = begun.get(stream);
+    begun.delete(stream);
+    for (const data of cut(before ? Buffer.concat([before.data, record.data]) : record.data)) {
+      if (data.at(-1) !== LINE_FEED && data.length < longestLine) {
+        begun.set(stream, { data, record: index === 0 ? (before?.record ?? offset) : offset });
+        continue;
+      }
+      const needed = from(offset);
+      yield { stream, data, at: at + index * BETWEEN_LINES, from: needed, record: offset, index };
+      index += 1;
+    }
+  }
+  for (const [stream, { data }] of begun) {
+    if (!last) return;
+    yield { stream, data, at: last.at + index * BETWEEN_LINES, from: last.offset, record: last.offset, index };
+    index += 1;
+  }
 }
 
 interface OutputRecord {
+  /** Where it lies in the whole output. */
+  readonly offset: number;
   readonly stream: LogChunk['stream'];
   readonly at: number;
   readonly data: Buffer;
 }
 
-async function* records(
-  agent: Agent,
-  key: string,
-  follow: boolean,
-  stop: Promise<'stopped'> | undefined,
-): AsyncGenerator<OutputRecord> {
-  for (let offset = 0; ; ) {
+interface Reading {
+  readonly follow: boolean;
+  readonly from: number;
+  readonly stop?: Promise<'stopped'> | undefined;
+}
+
+async function* records(agent: Agent, key: string, { follow, from, stop }: Reading): AsyncGenerator<OutputRecord> {
+  for (let offset = from; ; ) {
     const asked = agent.call('output', key, offset, follow ? '' : 'now');
     const answer = await Promise.race([asked, ...(stop ? [stop] : [])]).catch(ignoreGone);
     if (answer === undefined || answer === 'stopped') return;
@@ -56,41 +114,41 @@ async function* records(
     const start = Number(at);
     if (!Number.isSafeInteger(start) || start < offset) throw new DriverError('engine', 'The agent lost its place.');
     let taken = 0;
-    for (const [record, next] of split(data)) {
-      taken = next;
+    for (const record of split(data, start)) {
+      taken += HEADER + record.data.length;
       yield record;
     }
     offset = start + taken;
-    if (end?.toString() === 'end' || (taken === 0 && data.length > 0)) return;
-    if (data.length === 0 && !follow) return;
+    if (end?.toString() === 'end' || (taken === 0 && (data.length > 0 || !follow))) return;
   }
 }
 
-/** Whole records, each with where the next one begins. */
-function* split(data: Buffer): Generator<readonly [OutputRecord, number]> {
+/** Whole records. */
+function* split(data: Buffer, start: number): Generator<OutputRecord> {
   for (let at = 0; at + HEADER <= data.length; ) {
     const end = at + HEADER + data.readUInt32LE(at + 9);
     if (end > data.length) return;
-    const record: OutputRecord = {
+    yield {
+      offset: start + at,
       stream: data[at] === 2 ? 'stderr' : 'stdout',
       at: Number(data.readBigUInt64LE(at + 1)) / 1000,
       // A copy: the rest need not be kept for as long as this is.
       data: Buffer.from(data.subarray(at + HEADER, end)),
     };
-    yield [record, end];
     at = end;
   }
 }
 
-function linesOf(data: Buffer): readonly Buffer[] {
-  const lines: Buffer[] = [];
+/** At line feeds, and where a line gets too long. */
+function cut(data: Buffer): readonly Buffer[] {
+  const parts: Buffer[] = [];
   for (let at = 0; at < data.length; ) {
-    const newline = data.indexOf(10, at);
-    const end = newline < 0 ? data.length : newline + 1;
-    lines.push(data.subarray(at, end));
+    const lineFeed = data.indexOf(LINE_FEED, at);
+    const end = Math.min(lineFeed < 0 ? data.length : lineFeed + 1, at + longestLine);
+    parts.push(data.subarray(at, end));
     at = end;
   }
-  return lines;
+  return parts;
 }
 
 function abortion(signal: AbortSignal | undefined): Promise<'stopped'> | undefined {

@@ -216,6 +216,13 @@ export async function update(machine: Machine, change: (record: MachineRecord) =
   machine.record = record;
 }
 
+/** Lets go of it: it runs on, and its end is no matter of this process. */
+export function leave(machine: Machine): void {
+  machine.closing = true;
+  machine.agent.close();
+  machine.monitor.detach();
+}
+
 /** Removes everything of a machine, in whatever state it is. Idempotent. */
 export async function destroyMachine(context: Context, address: string): Promise<void> {
   await killProcessesOf(uidOf(address));

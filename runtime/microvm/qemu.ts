@@ -1,7 +1,7 @@
 /** QEMU's `microvm` machine as the virtual machine monitor. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { open, readFile, stat } from 'node:fs/promises';
+import { link, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -26,9 +26,7 @@ export interface QemuOptions {
 }
 
 export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vmm> {
-  const [version, tsc] = await Promise.all([runProgram(PROGRAM, ['--version']), runProgram(guest.jail, ['--tsc'])]);
-  // Under emulation the guest has no clock to measure its counter's frequency with. Rounded: it is measured.
-  const kiloHertz = Math.round(Number(tsc) / 10) * 10;
+  const [version, kiloHertz] = await Promise.all([runProgram(PROGRAM, ['--version']), counterFrequency(guest)]);
   const shape = JSON.stringify([
     version,
     guest.identity,
@@ -115,6 +113,23 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
     (child.stderr as unknown as { unref(): void } | null)?.unref();
     return said;
   }
+}
+
+/**
+ * Under emulation the guest counts with the host's counter and has no clock to find out how fast it is. Measured once
+ * after each start of the host, so that all machines agree.
+ */
+async function counterFrequency({ folder, jail }: Guest): Promise<number> {
+  const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  const file = join(folder, `counter-${boot}`);
+  const known = await readFile(file, 'utf8').catch(() => '');
+  if (known !== '') return Number(known);
+  const measured = (await runProgram(jail, ['--tsc'])).trim();
+  await writeFile(`${file}.${process.pid}`, measured);
+  // The first one counts.
+  await link(`${file}.${process.pid}`, file).catch(() => {});
+  await rm(`${file}.${process.pid}`);
+  return Number(await readFile(file, 'utf8'));
 }
 
 type Said = { readonly words: () => string; readonly ended: boolean };

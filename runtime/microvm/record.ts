@@ -1,6 +1,6 @@
 /** What is known of a machine, in its folder: another process goes on with it. Written whole, or not at all. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerExit, Limits } from '../driver.ts';
 import type { MachineSize } from './vmm.ts';
@@ -33,10 +33,9 @@ export interface ContainerRecord {
   readonly stopSignal: string;
   readonly tty: boolean;
   readonly stdinOpen: boolean;
-  readonly readonlyRootFilesystem: boolean;
-  /** What was in its process description, for exec: without its environment, which may hold secrets. */
+  /** Bytes of output that are kept. */
+  readonly logCapacity: number;
   readonly mounts: readonly RecordedMount[];
-  readonly started?: boolean;
   /** Set once it was seen. */
   readonly exit?: ContainerExit;
   readonly startedAt?: number;
@@ -68,8 +67,11 @@ export async function writeRecord(folder: string, record: MachineRecord): Promis
 }
 
 export async function machineFolders(root: string): Promise<readonly string[]> {
-  await mkdir(root, { recursive: true, mode: 0o755 });
-  return (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const entries = await readdir(root, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return [];
+  });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 export async function removeFolder(folder: string): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { RecoveredSandbox } from '../driver.ts';
 import { containerState } from './container.ts';
 import type { Context } from './context.ts';
+import { endLeftOvers } from './exec.ts';
 import { attachMachine, deadMachine, destroyMachine, type Machine, sandboxOf, uidOf } from './machine.ts';
 import { killProcessesOf } from './processes.ts';
 import { type MachineRecord, machineFolders, readRecord, writeRecord } from './record.ts';
@@ -17,6 +18,7 @@ export async function takeBack(context: Context): Promise<void> {
       if (!record?.sandbox) return await destroyMachine(context, address);
       context.addresses.hold(address);
       const running = await attachMachine(context, folder, record);
+      if (running) await endLeftOvers(running);
       context.machines.set(record.sandbox.id, running ?? deadMachine(folder, await recordEnd(folder, record)));
     }),
   );
@@ -29,6 +31,16 @@ async function recordEnd(folder: string, record: MachineRecord): Promise<Machine
   const ended = { ...record, ended: { reason, at: Date.now() } };
   await writeRecord(folder, ended);
   return ended;
+}
+
+/** Without asking the machines: which there are. */
+export async function listRecorded(folder: string): Promise<readonly RecoveredSandbox[]> {
+  const records = await Promise.all((await machineFolders(folder)).map((name) => readRecord(join(folder, name))));
+  return records.flatMap((record) =>
+    record?.sandbox
+      ? [{ id: record.sandbox.id, sandbox: undefined, labels: record.sandbox.labels, containers: [] }]
+      : [],
+  );
 }
 
 export async function recover(context: Context): Promise<readonly RecoveredSandbox[]> {

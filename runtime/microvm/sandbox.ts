@@ -7,7 +7,7 @@ import { readResolvers } from '../resolvers.ts';
 import { AgentError } from './agent.ts';
 import type { Context } from './context.ts';
 import { etc, scratchDevice, taskGroup, volumeFolder } from './guest-paths.ts';
-import { destroyMachine, formatScratch, type Machine, sandboxOf, setClock, update } from './machine.ts';
+import { destroyMachine, formatScratch, leave, type Machine, sandboxOf, setClock, update } from './machine.ts';
 import type { MachineSize } from './vmm.ts';
 
 /** MS_NOATIME */
@@ -123,8 +123,6 @@ export async function removeSandbox(context: Context, id: string): Promise<void>
 }
 
 export async function removeMachine(context: Context, machine: Machine): Promise<void> {
-  machine.closing = true;
-  machine.agent.close();
-  machine.monitor.detach();
+  leave(machine);
   await destroyMachine(context, machine.address);
 }

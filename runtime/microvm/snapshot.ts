@@ -3,7 +3,7 @@
  * memory, each with a private copy of what it writes.
  */
 import { randomUUID } from 'node:crypto';
-import { access, chmod, chown, mkdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, chmod, chown, mkdir, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Agent, greetAgent } from './agent.ts';
 import { killProcessesOf } from './processes.ts';
@@ -12,6 +12,8 @@ import { warmUp } from './warm-up.ts';
 
 /** Milliseconds until a machine that boots must answer: seconds under emulation, more on a busy host. */
 const PATIENCE = 120_000;
+/** Milliseconds without use. */
+const KEPT_FOR = 24 * 3_600_000;
 
 export interface BootTimes {
   /** Milliseconds until the monitor answered, until the agent did, and until the machine was saved. */
@@ -36,9 +38,14 @@ export function openSnapshots(vmm: Vmm, folder: string, uid: number): Snapshots 
 
   const make = async (size: MachineSize) => {
     const path = pathOf(size);
-    if (await isThere(path)) return path;
+    const now = new Date();
+    if (await isThere(path)) {
+      await utimes(path, now, now);
+      return path;
+    }
     const work = join(folder, `new-${randomUUID()}`);
     try {
+      await sweep();
       newest = await bootAndSave(vmm, size, work, uid);
       const disks = join(work, 'disks');
       // Clones may read it, and nobody may write.
@@ -54,6 +61,19 @@ export function openSnapshots(vmm: Vmm, folder: string, uid: number): Snapshots 
       await rm(work, { recursive: true, force: true });
     }
     return path;
+  };
+
+  /** What nobody used for long, because something that shapes a guest has changed. */
+  const sweep = async () => {
+    const names = await readdir(folder);
+    const old = await Promise.all(
+      names.map(async (name) => {
+        const info = await stat(join(folder, name)).catch(() => undefined);
+        const unused = info !== undefined && Date.now() - info.mtimeMs > KEPT_FOR && !name.startsWith(vmm.identity);
+        return unused ? [name] : [];
+      }),
+    );
+    for (const name of old.flat()) await rm(join(folder, name), { recursive: true, force: true });
   };
 
   return {

@@ -71,7 +71,8 @@ long long now_microseconds(void);
 
 /* output.c */
 struct output;
-struct output *output_open(const char *folder);
+/* Keeps the newest `capacity` bytes at least. */
+struct output *output_open(const char *folder, uint64_t capacity);
 void output_close(struct output *output);
 /* stream: 1 stdout, 2 stderr */
 void output_write(struct output *output, int stream, const char *data, size_t size);

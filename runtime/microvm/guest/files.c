@@ -53,10 +53,11 @@ static int open_inside(const char *root, const char *path, int flags) {
   return file;
 }
 
-static void answer_contents(uint32_t id, int file, const char *path) {
+static void answer_contents(uint32_t id, int file, const char *path, off_t from) {
   static char data[MAX_READ];
   size_t size = 0;
   ssize_t got = -1;
+  if (file >= 0 && from > 0) lseek(file, from, SEEK_SET);
   while (file >= 0 && size < sizeof data && (got = read(file, data + size, sizeof data - size)) > 0) size += got;
   if (got < 0) {
     answer_error(id, path);
@@ -88,8 +89,8 @@ int fill_main(const char *root, const char *path, const char *to) {
 /* Takes its time in a process of its own; what is absent is a success. */
 static int remove_it(const char *path) {
   static unsigned count;
-  char trash[64];
-  snprintf(trash, sizeof trash, "/scratch/.trash-%u", count++);
+  char trash[4096];
+  snprintf(trash, sizeof trash, "%s.removed-%u", path, count++);
   if (rename(path, trash) != 0) return errno == ENOENT ? 0 : -1;
   if (fork() == 0) _exit(remove_tree(AT_FDCWD, trash) != 0);
   return 0;
@@ -109,11 +110,12 @@ int files_handle(struct request *request) {
   const char *verb = text_of(request, 0), *path = text_of(request, 1);
   int failed;
   if (strcmp(verb, "read") == 0) {
-    answer_contents(request->id, open(path, O_RDONLY | O_CLOEXEC), path);
+    answer_contents(request->id, open(path, O_RDONLY | O_CLOEXEC), path, number_of(request, 2));
     return 1;
   }
   if (strcmp(verb, "read-inside") == 0) {
-    answer_contents(request->id, open_inside(path, text_of(request, 2), O_RDONLY | O_NONBLOCK), text_of(request, 2));
+    answer_contents(request->id, open_inside(path, text_of(request, 2), O_RDONLY | O_NONBLOCK), text_of(request, 2),
+                    number_of(request, 3));
     return 1;
   }
   if (strcmp(verb, "mkdir") == 0) failed = make_directories(path, (mode_t)number_of(request, 2));

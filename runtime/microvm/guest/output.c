@@ -11,8 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SEGMENT (16u << 20)
 #define SEGMENTS 4
+#define MIN_SEGMENT (1u << 20)
+#define MAX_SEGMENT (1u << 30)
 #define RECORD_HEADER 13
 #define MAX_RECORD 16384
 #define MAX_ANSWER (MAX_PAYLOAD - 512)
@@ -21,6 +22,8 @@ struct output {
   char folder[256];
   int file;
   uint64_t segment;
+  /* Bytes that a segment has room for. */
+  uint32_t room;
   /* Bytes in the newest segment. */
   uint32_t size;
   /* Bytes of each kept segment. */
@@ -44,10 +47,12 @@ static void open_segment(struct output *output, uint64_t segment) {
   output->size = 0;
 }
 
-struct output *output_open(const char *folder) {
+struct output *output_open(const char *folder, uint64_t capacity) {
   struct output *output = calloc(1, sizeof *output);
   if (!output) return NULL;
   snprintf(output->folder, sizeof output->folder, "%s", folder);
+  uint64_t room = capacity / (SEGMENTS - 1) + 1;
+  output->room = room < MIN_SEGMENT ? MIN_SEGMENT : room > MAX_SEGMENT ? MAX_SEGMENT : room;
   make_directories(folder, 0700);
   output->file = -1;
   open_segment(output, 0);
@@ -60,7 +65,7 @@ void output_close(struct output *output) {
   free(output);
 }
 
-uint64_t output_size(const struct output *output) { return output->segment * SEGMENT + output->size; }
+uint64_t output_size(const struct output *output) { return output->segment * output->room + output->size; }
 
 void output_write(struct output *output, int stream, const char *data, size_t size) {
   char record[RECORD_HEADER + MAX_RECORD];
@@ -71,7 +76,7 @@ void output_write(struct output *output, int stream, const char *data, size_t si
   memcpy(record + 1, &at, 8);
   memcpy(record + 9, &length, 4);
   memcpy(record + RECORD_HEADER, data, size);
-  if (output->size + whole > SEGMENT) open_segment(output, output->segment + 1);
+  if (output->size + whole > output->room) open_segment(output, output->segment + 1);
   ssize_t written = write(output->file, record, whole);
   /* A full disk costs output, not the process that writes it. */
   if (written != (ssize_t)whole) {
@@ -85,7 +90,7 @@ void output_write(struct output *output, int stream, const char *data, size_t si
 int output_answer(struct output *output, uint32_t id, uint64_t offset, int ended) {
   static char data[MAX_ANSWER];
   uint64_t oldest = output->segment >= SEGMENTS ? (output->segment - SEGMENTS + 1) : 0;
-  uint64_t segment = offset / SEGMENT, at = offset % SEGMENT;
+  uint64_t segment = offset / output->room, at = offset % output->room;
   if (segment < oldest) segment = oldest, at = 0;
   while (segment < output->segment && at >= output->sizes[segment % SEGMENTS]) segment++, at = 0;
   int here = segment == output->segment && at >= output->size;
@@ -100,7 +105,7 @@ int output_answer(struct output *output, uint32_t id, uint64_t offset, int ended
     if (got < 0) got = 0;
   }
   answer_begin(id, "ok");
-  answer_number(segment * SEGMENT + at);
+  answer_number(segment * output->room + at);
   answer_text(here ? "end" : "");
   answer_word(data, got);
   answer_end();

@@ -215,6 +215,12 @@ static int has_option(const char *options, const char *name) {
   return strstr(padded, wanted) != NULL;
 }
 
+/* The number after the name of an option; 0: it is absent. */
+static unsigned long long number_after(const char *options, const char *name) {
+  const char *at = strstr(options, name);
+  return at ? strtoull(at + strlen(name), NULL, 10) : 0;
+}
+
 static int listen_for_terminal(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
@@ -342,7 +348,7 @@ static void spawn(const struct request *request) {
   process->hold = has_option(options, "hold");
   process->keep_input = has_option(options, "input");
   process->own_pids = has_option(options, "pids");
-  process->output = output_open(text_of(request, 3));
+  process->output = output_open(text_of(request, 3), number_after(options, "keep="));
   process->next = processes;
   processes = process;
   if (!process->output || start(process, request, 7) != 0) {
