@@ -172,7 +172,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     registration.start((tasks) => {
       for (const task of tasks) runners.look(task).catch(failed);
     });
-    if (options.endpoint && settings.runtime === 'docker') {
+    if (options.endpoint && settings.runtime !== 'fake') {
       undo.push((await startApiForwarder(range.gateway, options.endpoint, log)).close);
     }
     await store.workers.open(settings.workerName, instance, range.addresses - settings.warmPool);

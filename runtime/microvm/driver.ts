@@ -5,6 +5,7 @@ import { createAddresses } from '../addresses.ts';
 import { type Capabilities, type Driver, DriverError, type NetworkRange, type SandboxConfig } from '../driver.ts';
 import { type Log, silent } from '../log.ts';
 import { createPool } from '../pool.ts';
+import { chooseAcceleration, hasKvm } from './acceleration.ts';
 import { removeEverything } from './clean.ts';
 import {
   checkCancelled,
@@ -17,7 +18,7 @@ import {
   waitContainer,
 } from './container.ts';
 import type { Context } from './context.ts';
-import { engineImages, type ImageSource } from './engine-images.ts';
+import { engineAnswers, engineImages, type ImageSource } from './engine-images.ts';
 import { execContainer } from './exec.ts';
 import { openGroups } from './groups.ts';
 import { prepareGuest } from './guest.ts';
@@ -25,12 +26,17 @@ import { openImageCache } from './image-cache.ts';
 import { readLogs } from './logs.ts';
 import { leave, type Machine, makeMachine, sandboxOf, uidOf } from './machine.ts';
 import { ensureNetwork } from './network.ts';
-import { openQemu } from './qemu.ts';
+import { killProcessesOf } from './processes.ts';
+import { openQemu, qemuVersion } from './qemu.ts';
 import { listRecorded, recover, takeBack } from './recover.ts';
+import { registryImages } from './registry-images.ts';
 import { checkSandbox, removeMachine, removeSandbox, sizeFor, takeMachine } from './sandbox.ts';
 import { openSnapshots } from './snapshot.ts';
 import { readStats } from './stats.ts';
 import type { MachineSize } from './vmm.ts';
+
+/** Milliseconds that a pull may go without progress. */
+const PULL_PATIENCE = 60_000;
 
 export interface MicrovmDriverOptions {
   /** Id of the installation: two owners on one host never see each other. */
@@ -70,9 +76,14 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       openGroups(owner),
       openImageCache(join(options.cacheDir, 'images'), options.imageCacheLimit ?? 20 * 2 ** 30),
     ]);
-    const vmm = await openQemu({ guest, acceleration: 'tcg' });
+    // A machine of this owner that an earlier process was just making.
+    await killProcessesOf(uidOf(networkRange.gateway));
+    const acceleration = await chooseAcceleration(guest, uidOf(networkRange.gateway));
+    const vmm = await openQemu({ guest, acceleration });
     const network = await ensureNetwork(owner, networkRange, addresses);
-    source = engineImages(options.dockerHost, images, 60_000, log);
+    source = (await engineAnswers(options.dockerHost))
+      ? engineImages(options.dockerHost, images, PULL_PATIENCE, log)
+      : registryImages(images, join(options.cacheDir, 'images'));
     const context: Context = {
       owner,
       folder: machinesFolder,
@@ -141,7 +152,7 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       for (const machine of context?.machines.values() ?? []) leave(machine);
     },
 
-    capabilities: async () => capabilitiesOf(await opening),
+    capabilities: async () => capabilitiesOf(await opening, await whatIsMissing()),
 
     async pullImage(request) {
       checkCancelled(request.signal);
@@ -214,9 +225,10 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
   };
 }
 
-function capabilitiesOf(context: Context | undefined): Capabilities {
+function capabilitiesOf(context: Context | undefined, missing: readonly string[]): Capabilities {
+  const emulated = context ? context.vmm.acceleration === 'tcg' : missing.includes(noKvm);
   return {
-    engine: context ? `${context.vmm.name} (${context.vmm.acceleration})` : 'QEMU',
+    engine: context ? `${context.vmm.name} (${emulated ? 'software emulation' : 'KVM'})` : 'QEMU',
     cgroupVersion: context?.groups.version ?? 'none',
     sandboxLimits: true,
     pidsLimit: true,
@@ -226,12 +238,28 @@ function capabilitiesOf(context: Context | undefined): Capabilities {
     isolation: 'vm',
     architecture: 'amd64',
     limitations: [
-      ...(context?.vmm.acceleration === 'tcg'
-        ? ['Virtual machines are emulated, which is slow: the processor of this host cannot run them (no usable KVM).']
+      ...missing,
+      ...(emulated && !missing.includes(noKvm)
+        ? ['Virtual machines are emulated, which is slow: /dev/kvm is there, but a machine did not start on it.']
         : []),
       ...(context?.groups.missing === undefined
         ? []
         : [`Monitors of virtual machines have no limits on the host, because ${context.groups.missing}.`]),
+      'Volumes on directories of the host or NFS exports (EFS) cannot be mounted.',
     ],
   };
+}
+
+const noKvm = 'Virtual machines are emulated, which is slow: this host has no /dev/kvm.';
+
+/** Sentences for `doctor`. */
+async function whatIsMissing(): Promise<readonly string[]> {
+  return [
+    ...(process.arch === 'x64' ? [] : ['Virtual machines need an amd64 processor.']),
+    ...(process.geteuid?.() === 0 ? [] : ['Virtual machines need a worker that runs as root.']),
+    ...((await qemuVersion()) === undefined
+      ? ['qemu-system-x86 is not installed; `longshore start` with this runtime installs it.']
+      : []),
+    ...((await hasKvm()) ? [] : [noKvm]),
+  ];
 }

@@ -8,7 +8,7 @@ import { runProgram } from './commands.ts';
 import type { Context } from './context.ts';
 import { killProcessesOf } from './processes.ts';
 import { type MachineRecord, removeFolder, writeRecord } from './record.ts';
-import type { MachineSize, Monitor } from './vmm.ts';
+import { lines, type MachineSize, type Monitor } from './vmm.ts';
 
 export interface Machine {
   readonly folder: string;
@@ -29,6 +29,8 @@ export interface Machine {
 
 /** Milliseconds. */
 const GREETING_PATIENCE = 60_000;
+/** The guest answers within this, unless another host has the line. */
+const BUSY_AFTER = 10_000;
 const PING_INTERVAL = 15_000;
 /** Under emulation on a busy host an answer may take long; a guest that hangs is given up in the end. */
 const PING_PATIENCE = 90_000;
@@ -145,7 +147,7 @@ interface Parts {
 }
 
 async function joinMachine(context: Context, { folder, record, monitor }: Parts): Promise<Machine> {
-  const agent = await greetAgent(await monitor.connect(), GREETING_PATIENCE);
+  const agent = await speakWith(monitor);
   const machine: Machine = {
     folder,
     address: record.address,
@@ -160,6 +162,18 @@ async function joinMachine(context: Context, { folder, record, monitor }: Parts)
   };
   watch(machine);
   return machine;
+}
+
+/** On the first line that is free. */
+async function speakWith(monitor: Monitor): Promise<Agent> {
+  for (let line = 0; ; line += 1) {
+    const last = line === lines - 1;
+    try {
+      return await greetAgent(await monitor.connect(line), last ? GREETING_PATIENCE : BUSY_AFTER);
+    } catch (error) {
+      if (last) throw error;
+    }
+  }
 }
 
 async function agentLost(agent: Agent): Promise<string> {

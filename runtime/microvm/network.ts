@@ -15,7 +15,7 @@ export interface MachineNetwork {
 }
 
 const nameOf = (owner: string) => createHash('sha256').update(owner).digest('hex').slice(0, 8);
-const bridgeOf = (owner: string) => `longs-m${nameOf(owner)}`;
+export const bridgeOf = (owner: string): string => `longs-m${nameOf(owner)}`;
 const tableOf = (owner: string) => `longshore_${nameOf(owner)}`;
 
 export function tapOf(address: string): string {

@@ -10,15 +10,18 @@ import { runProgram } from './commands.ts';
 import type { Guest } from './guest.ts';
 import { openQmp, type Qmp } from './qmp.ts';
 import { connectIn } from './sockets.ts';
-import type { MachineConfig, Monitor, Vmm } from './vmm.ts';
+import { lines, type MachineConfig, type Monitor, type Vmm } from './vmm.ts';
 
 const PROGRAM = '/usr/bin/qemu-system-x86_64';
 /** Disks for images that every machine has; what is not used yet is empty. */
 const SLOTS = 10;
 /** Milliseconds until QEMU must answer after it was started. */
 const PATIENCE = 20_000;
+/** Milliseconds without an answer. */
+const BUSY_AFTER = 5000;
 /** Descriptors that the jail hands over. */
-const fds = { state: 3, tap: 10, channel: 11, qmp: 12 } as const;
+const fds = { state: 3, tap: 10, line: 20, qmp: 30 } as const;
+const everyLine = Array.from({ length: lines }, (_, line) => line);
 
 export interface QemuOptions {
   readonly guest: Guest;
@@ -50,20 +53,20 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
         if (!state) return monitor;
         // The guest was saved while its host was there. A host that comes later would be told to it, as would be, after
         // that, that none was there when it woke up.
-        const channel = await connectIn(config.folder, 'channel');
+        const first = await connectIn(config.folder, 'line-0');
         await resume(monitor.qmp, said);
-        return { ...monitor, connect: async () => channel };
+        return { ...monitor, connect: async (line) => (line === 0 ? first : await monitor.connect(line)) };
       } finally {
         await state?.close();
       }
     },
     async attach(folder) {
-      try {
-        return monitorOf(folder, await openQmp(await connectIn(folder, 'qmp')));
-      } catch (error) {
-        if (error instanceof DriverError || isNobodyThere(error)) return undefined;
-        throw error;
+      for (const line of everyLine) {
+        const qmp = await tryQmp(folder, line);
+        if (qmp === 'gone') return undefined;
+        if (qmp !== 'busy') return monitorOf(folder, qmp);
       }
+      return undefined;
     },
   };
 
@@ -152,10 +155,13 @@ function machine(memory: string, acceleration: string): readonly string[] {
     ...['-global', 'virtio-mmio.force-legacy=false'],
     ...['-object', `memory-backend-file,id=ram,${memory}`],
     ...['-chardev', 'ringbuf,id=console,size=16384', '-serial', 'chardev:console'],
-    ...['-chardev', `socket,id=qmp,fd=${fds.qmp},server=on,wait=off`, '-mon', 'chardev=qmp,mode=control'],
-    ...['-device', 'virtio-serial-device,max_ports=2'],
-    ...['-chardev', `socket,id=channel,fd=${fds.channel},server=on,wait=off`],
-    ...['-device', 'virtserialport,chardev=channel,name=channel'],
+    ...['-device', `virtio-serial-device,max_ports=${lines + 1}`],
+    ...everyLine.flatMap((line) => [
+      ...['-chardev', `socket,id=qmp-${line},fd=${fds.qmp + line},server=on,wait=off`],
+      ...['-mon', `chardev=qmp-${line},mode=control`],
+      ...['-chardev', `socket,id=line-${line},fd=${fds.line + line},server=on,wait=off`],
+      ...['-device', `virtserialport,chardev=line-${line},name=line-${line}`],
+    ]),
     ...disk('scratch', '/vm/scratch', false),
     ...Array.from({ length: SLOTS }, (_, slot) => disk(`slot${slot}`, '/guest/empty', true)).flat(),
   ];
@@ -172,7 +178,10 @@ function jailArguments(config: MachineConfig, guest: Guest, kvmGroup: number | u
     ...['--bind', `${guest.folder}:/guest`],
     ...(origin.kind === 'snapshot' ? ['--bind', `${origin.folder}:/snapshot`] : []),
     ...['--share', `${join(config.folder, 'disks')}:/vm`],
-    ...['--listen', `channel:${fds.channel}`, '--listen', `qmp:${fds.qmp}`],
+    ...everyLine.flatMap((line) => [
+      ...['--listen', `line-${line}:${fds.line + line}`],
+      ...['--listen', `qmp-${line}:${fds.qmp + line}`],
+    ]),
   ];
 }
 
@@ -181,13 +190,28 @@ async function qmpOf(folder: string, said: Said): Promise<Qmp> {
   const deadline = Date.now() + PATIENCE;
   for (let pause = 2; ; pause = Math.min(2 * pause, 50)) {
     try {
-      return await openQmp(await connectIn(folder, 'qmp'));
+      return await openQmp(await connectIn(folder, 'qmp-0'));
     } catch (error) {
       if (!(error instanceof DriverError) && !isNobodyThere(error)) throw error;
       if (said.ended || Date.now() > deadline)
         throw new DriverError('engine', `QEMU could not be started: ${said.words() || 'it does not answer'}.`);
     }
     await delay(pause);
+  }
+}
+
+/** Another host may still be there, so that QEMU does not listen to us. */
+async function tryQmp(folder: string, line: number): Promise<Qmp | 'busy' | 'gone'> {
+  try {
+    const socket = await connectIn(folder, `qmp-${line}`);
+    const timer = setTimeout(() => socket.destroy(), BUSY_AFTER);
+    const qmp = await openQmp(socket);
+    clearTimeout(timer);
+    return qmp;
+  } catch (error) {
+    if (error instanceof DriverError) return 'busy';
+    if (isNobodyThere(error)) return 'gone';
+    throw error;
   }
 }
 
@@ -237,7 +261,7 @@ function monitorOf(folder: string, qmp: Qmp): Monitor & { readonly qmp: Qmp } {
   return {
     qmp,
     ended,
-    connect: async () => await connectIn(folder, 'channel'),
+    connect: async (line) => await connectIn(folder, `line-${line}`),
     async insert(slot, file) {
       const name = `image-${slot}`;
       await qmp.run('blockdev-add', {
@@ -266,10 +290,10 @@ function monitorOf(folder: string, qmp: Qmp): Monitor & { readonly qmp: Qmp } {
   };
 }
 
-/** Version that is installed; undefined: none is. */
-export async function qemuInstalled(): Promise<boolean> {
-  return await readFile(PROGRAM).then(
-    () => true,
-    () => false,
+/** undefined: it is not installed. */
+export async function qemuVersion(): Promise<string | undefined> {
+  return await runProgram(PROGRAM, ['--version']).then(
+    (text) => text.split('\n')[0],
+    () => undefined,
   );
 }

@@ -46,7 +46,7 @@ export function openSnapshots(vmm: Vmm, folder: string, uid: number): Snapshots 
     const work = join(folder, `new-${randomUUID()}`);
     try {
       await sweep();
-      newest = await bootAndSave(vmm, size, work, uid);
+      newest = await bootAndSave(vmm, size, { folder: work, uid, patience: PATIENCE });
       const disks = join(work, 'disks');
       // Clones may read it, and nobody may write.
       for (const name of ['memory', 'state']) {
@@ -88,7 +88,16 @@ export function openSnapshots(vmm: Vmm, folder: string, uid: number): Snapshots 
   };
 }
 
-async function bootAndSave(vmm: Vmm, size: MachineSize, work: string, uid: number): Promise<BootTimes> {
+export interface BootPlace {
+  /** What is in its folder `disks` afterwards is the snapshot; not made yet. */
+  readonly folder: string;
+  readonly uid: number;
+  /** Milliseconds until the agent must answer. */
+  readonly patience: number;
+}
+
+export async function bootAndSave(vmm: Vmm, size: MachineSize, place: BootPlace): Promise<BootTimes> {
+  const { folder: work, uid, patience } = place;
   const start = performance.now();
   const since = () => Math.round(performance.now() - start);
   const disks = join(work, 'disks');
@@ -112,7 +121,7 @@ async function bootAndSave(vmm: Vmm, size: MachineSize, work: string, uid: numbe
       groups: [],
     });
     const answered = since();
-    agent = await greetAgent(await monitor.connect(), PATIENCE);
+    agent = await greetAgent(await monitor.connect(0), patience);
     const alive = since();
     await warmUp(agent);
     await monitor.save('state');

@@ -11,6 +11,9 @@ export interface MachineSize {
   readonly memory: number;
 }
 
+/** How many hosts can speak with a machine: one that takes over may come before the other has left. */
+export const lines = 2;
+
 /** A cold boot's memory lies in a file that can become a snapshot; a clone's is a private copy of a snapshot's. */
 export type Origin =
   | { readonly kind: 'boot'; readonly memoryFile: string }
@@ -30,8 +33,8 @@ export interface MachineConfig {
 }
 
 export interface Monitor {
-  /** A connection to the machine's channel; one at a time. */
-  connect(): Promise<Socket>;
+  /** A connection to one of the machine's lines, of which each takes one host at a time. */
+  connect(line: number): Promise<Socket>;
   /** Gives the machine a read-only disk, a file in its `disks` folder, in one of its slots. */
   insert(slot: number, file: string): Promise<void>;
   /** Stops the machine and writes what is not in its memory file to `file` in its `disks` folder. */

@@ -53,7 +53,7 @@ static int open_inside(const char *root, const char *path, int flags) {
   return file;
 }
 
-static void answer_contents(uint32_t id, int file, const char *path, off_t from) {
+static void answer_contents(ticket id, int file, const char *path, off_t from) {
   static char data[MAX_READ];
   size_t size = 0;
   ssize_t got = -1;

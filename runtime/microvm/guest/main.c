@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #define MAX_POLLS 1024
+/* Milliseconds. */
+#define LOOK_AGAIN 250
 
 static void handle(struct request *request) {
   if (strcmp(text_of(request, 0), "hello") == 0) {
     /* A host that is new here: what was said to an earlier one is of no use to it. */
-    channel_reset();
-    process_forget_host();
+    channel_reset(line_of(request->id));
+    process_forget_host(line_of(request->id));
     answer_begin(request->id, "ok");
     answer_word(text_of(request, 1), request->count > 1 ? request->words[1].size : 0);
     answer_end();
@@ -42,20 +44,34 @@ static void reap(int signals) {
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) process_ended(pid, status);
 }
 
+static short look_at(int line) {
+  struct pollfd port = {channel_fd(line), POLLIN, 0};
+  return poll(&port, 1, 0) > 0 ? port.revents : 0;
+}
+
 static _Noreturn void serve(void) {
+  static int hung_up[LINES];
   static struct pollfd polls[MAX_POLLS];
   int signals = watch_children();
   signal(SIGPIPE, SIG_IGN);
   channel_open();
   for (;;) {
-    polls[0] = (struct pollfd){channel_fd(), channel_events(), 0};
-    polls[1] = (struct pollfd){signals, POLLIN, 0};
-    int count = process_poll(polls + 2, MAX_POLLS - 2);
-    if (poll(polls, count + 2, -1) < 0) continue;
-    if (polls[1].revents) reap(signals);
-    process_ready(polls + 2, count);
-    if (polls[0].revents & (POLLIN | POLLHUP)) channel_ready(polls[0].revents, handle);
-    else channel_ready(0, handle);
+    int count = 0, absent = 0;
+    for (int line = 0; line < LINES; line++) polls[count++] = (struct pollfd){channel_fd(line), channel_events(line), 0};
+    polls[count++] = (struct pollfd){signals, POLLIN, 0};
+    count += process_poll(polls + count, MAX_POLLS - count);
+    /* A line without a host is always "hung up": it is looked at now and then. */
+    for (int line = 0; line < LINES; line++)
+      if (hung_up[line]) polls[line].fd = -1, absent = 1;
+    int happened = poll(polls, count, absent ? LOOK_AGAIN : -1);
+    if (happened < 0) continue;
+    if (polls[LINES].revents) reap(signals);
+    process_ready(polls + LINES + 1, count - LINES - 1);
+    for (int line = 0; line < LINES; line++) {
+      if (hung_up[line]) polls[line].revents = look_at(line);
+      hung_up[line] = (polls[line].revents & (POLLHUP | POLLIN)) == POLLHUP;
+      channel_ready(line, polls[line].revents, handle);
+    }
   }
 }
 

@@ -87,7 +87,7 @@ void output_write(struct output *output, int stream, const char *data, size_t si
   output->sizes[output->segment % SEGMENTS] = output->size;
 }
 
-int output_answer(struct output *output, uint32_t id, uint64_t offset, int ended) {
+int output_answer(struct output *output, ticket id, uint64_t offset, int ended) {
   static char data[MAX_ANSWER];
   uint64_t oldest = output->segment >= SEGMENTS ? (output->segment - SEGMENTS + 1) : 0;
   uint64_t segment = offset / output->room, at = offset % output->room;

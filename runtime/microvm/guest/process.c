@@ -31,7 +31,7 @@ static const char *const state_names[] = {"starting", "running", "exited", "fail
 
 struct waiter {
   struct waiter *next;
-  uint32_t id;
+  ticket id;
   uint64_t offset;
 };
 
@@ -48,7 +48,7 @@ struct process {
   int end_of_input;
   struct output *output;
   uint64_t read_up_to;
-  uint32_t spawn_id, input_id;
+  ticket spawn_id, input_id;
   char *input;
   size_t input_size, input_done;
   struct waiter *waiters, *readers;
@@ -89,22 +89,27 @@ static int has_ended(const struct process *process) {
   return process->state >= EXITED && !has_output_open(process);
 }
 
-static void add_waiter(struct waiter **list, uint32_t id, uint64_t offset) {
+static void add_waiter(struct waiter **list, ticket id, uint64_t offset) {
   struct waiter *waiter = malloc(sizeof *waiter);
   if (!waiter) abort();
   *waiter = (struct waiter){*list, id, offset};
   *list = waiter;
 }
 
-static void drop_waiters(struct waiter **list) {
+/* Those of one line, or of all: -1. */
+static void drop_waiters(struct waiter **list, int line) {
   while (*list) {
-    struct waiter *next = (*list)->next;
-    free(*list);
-    *list = next;
+    struct waiter *waiter = *list;
+    if (line >= 0 && line_of(waiter->id) != line) {
+      list = &waiter->next;
+      continue;
+    }
+    *list = waiter->next;
+    free(waiter);
   }
 }
 
-static void answer_state(uint32_t id, const struct process *process) {
+static void answer_state(ticket id, const struct process *process) {
   answer_begin(id, "ok");
   answer_text(state_names[process->state]);
   answer_number(process->pid);
@@ -160,7 +165,7 @@ static void finish(struct process *process, enum state state, int code, long lon
   close_end(&process->in);
   close_end(&process->listener);
   for (struct waiter *waiter = process->waiters; waiter; waiter = waiter->next) answer_state(waiter->id, process);
-  drop_waiters(&process->waiters);
+  drop_waiters(&process->waiters, -1);
   if (process->input_id) answer_ok(process->input_id);
   process->input_id = 0;
   tell_readers(process);
@@ -319,8 +324,8 @@ static void discard(struct process *process) {
     }
   int *ends[] = {&process->in, &process->out, &process->err, &process->terminal, &process->listener};
   for (size_t at = 0; at < sizeof ends / sizeof *ends; at++) close_end(ends[at]);
-  drop_waiters(&process->waiters);
-  drop_waiters(&process->readers);
+  drop_waiters(&process->waiters, -1);
+  drop_waiters(&process->readers, -1);
   if (process->output) output_close(process->output);
   free(process->input);
   free(process);
@@ -416,7 +421,7 @@ static void take_input(struct process *process, const struct request *request) {
   if (process->state == RUNNING) pass_input(process);
 }
 
-static void close_input(struct process *process, uint32_t id) {
+static void close_input(struct process *process, ticket id) {
   process->end_of_input = 1;
   if (!process->input_id && !process->tty) close_end(&process->in);
   answer_ok(id);
@@ -448,7 +453,7 @@ static void resize(struct process *process, const struct request *request) {
   else answer_ok(request->id);
 }
 
-static void list(uint32_t id) {
+static void list(ticket id) {
   answer_begin(id, "ok");
   for (struct process *process = processes; process; process = process->next) {
     answer_text(process->key);
@@ -507,11 +512,13 @@ int process_handle(struct request *request) {
   return 0;
 }
 
-void process_forget_host(void) {
+void process_forget_host(int line) {
   for (struct process *process = processes; process; process = process->next) {
-    drop_waiters(&process->waiters);
-    drop_waiters(&process->readers);
-    process->spawn_id = process->input_id = 0;
+    drop_waiters(&process->waiters, line);
+    drop_waiters(&process->readers, line);
+    if (line_of(process->spawn_id) == line) process->spawn_id = 0;
+    /* What it sent is passed on all the same. */
+    if (line_of(process->input_id) == line) process->input_id = 0;
   }
 }
 
