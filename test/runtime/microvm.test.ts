@@ -4,12 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
-import { packageRoot } from '../../core/package-root.ts';
 import type { NetworkRange } from '../../runtime/driver.ts';
 import { createMicrovmDriver } from '../../runtime/microvm/driver.ts';
-import { missingForMachines } from '../../scripts/system-packages.ts';
 import { describeDriver } from './driver.suite.ts';
 import { engineMissing, makeBusyboxImage } from './images.ts';
+import { machineCache, machinesMissing } from './machines.ts';
 
 // Under emulation, on a host that is busy with other tests, a machine takes its time.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 });
@@ -23,14 +22,6 @@ function rangeFor(owner: string): NetworkRange {
   const range = ranges.get(owner) ?? { subnet: `${prefix}.0/26`, gateway: `${prefix}.1` };
   ranges.set(owner, range);
   return range;
-}
-
-/** Why there can be no machines; undefined: there can. */
-function machinesMissing(): string | undefined {
-  if (process.arch !== 'x64') return 'virtual machines need an amd64 processor';
-  if (process.geteuid?.() !== 0) return 'virtual machines need root';
-  const missing = missingForMachines();
-  return missing && `not installed: ${missing.packages.join(', ')}`;
 }
 
 describeDriver(
@@ -59,8 +50,7 @@ describeDriver(
         networkRange: rangeFor(owner),
         warmPool,
         stateDir: join(stateFolder, owner),
-        // Kept between runs: the kernel's package and a snapshot of each size.
-        cacheDir: join(packageRoot, 'node_modules', '.cache', 'longshore-microvm'),
+        cacheDir: machineCache,
       }),
     programs: {
       exits: (code) => ({ command: ['sh', '-c', `exit ${code}`] }),
