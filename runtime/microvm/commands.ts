@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { DriverError } from '../driver.ts';
 
-/** What the program printed. @throws DriverError kind engine with its last words, or those of `explain` */
+/** What the program printed. @throws DriverError kind engine with its first words of complaint */
 export function runProgram(
   program: string,
   args: readonly string[],
@@ -13,7 +13,7 @@ export function runProgram(
   return new Promise((resolve, reject) => {
     const child = execFile(program, [...args], { env, maxBuffer: 2 ** 24, ...options }, (error, stdout, stderr) => {
       if (!error) return resolve(stdout);
-      const words = stderr.trim().split('\n').at(-1) || error.message;
+      const words = stderr.trim().split('\n')[0] || error.message;
       const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
       reject(new DriverError('engine', missing ? `${program} is not installed.` : `${program}: ${words}`));
     });

@@ -49,8 +49,10 @@ export async function ensureNetwork(
 /** True when there was something to remove. */
 export async function removeNetwork(owner: string): Promise<boolean> {
   const bridge = bridgeOf(owner);
-  for (const family of ['bridge', 'ip'])
-    await runProgram('nft', ['delete', 'table', family, tableOf(owner)]).catch(ignoreAbsent);
+  const tables = ['bridge', 'ip'].map((family) => `${family} ${tableOf(owner)}`);
+  // One that is not there cannot be deleted, so each is made first.
+  const input = tables.map((table) => `table ${table}\ndelete table ${table}\n`).join('');
+  await runProgram('nft', ['-f', '-'], { input }).catch(ignoreAbsent);
   await passEngine('-D', bridge);
   if (!(await bridgeExists(bridge))) return false;
   await runProgram('ip', ['link', 'delete', bridge]);

@@ -24,7 +24,7 @@ describe.skipIf(missing !== undefined)(`tasks in virtual machines ${missing ?? '
   }, 600_000);
   afterAll(async () => {
     await instance?.close();
-    expect(readdirSync('/sys/class/net')).not.toContain(bridgeOf(instance.installation));
+    if (instance) expect(readdirSync('/sys/class/net')).not.toContain(bridgeOf(instance.installation));
   }, 120_000);
 
   /** The monitor's processes of a running task. */
