@@ -8,6 +8,7 @@ import { createWaker, scheduleSweeps } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import { loadOrCreateSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
 import { createVault } from '../core/secrets/vault.ts';
+import { createServiceQueue } from '../core/service-queue.ts';
 import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
 import { createStore } from '../core/store/index.ts';
@@ -16,7 +17,9 @@ import { createCredentialSource, loadOrCreateCredentials, withSessions } from '.
 import { createExecSite } from './exec/exec-site.ts';
 import { openLogs } from './logs/open.ts';
 import { ownAddress } from './own-address.ts';
+import { defaultRegistryHost, openRegistry } from './registry/open.ts';
 import { createApiServer } from './server.ts';
+import { startServiceScheduler } from './service-scheduler/scheduler.ts';
 import { createServices } from './services.ts';
 
 /** Reconnections that a request waits for: about three seconds, then it answers ServerException. */
@@ -54,6 +57,11 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   const failed = (error: Error) => log.warn({ err: error }, 'a queue failed');
   const waker = createWaker(queues, settings.redisPrefix, failed);
   const store = createStore(redis, { prefix: settings.redisPrefix, wake: waker.wake });
+  const serviceQueue = createServiceQueue(queues, settings.redisPrefix, failed);
+  // Waits in Redis for what happens to tasks.
+  const events = connectRedis(redisUrl, { patience: null, name: 'longshore-api-events' });
+  events.on('error', () => {});
+  const efs = () => readEfsFileSystems(settings.efs);
   const sessions = createSessionIssuer(async () => secretsKey, systemClock);
   const logs = await openLogs({
     redis,
@@ -65,7 +73,17 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     newUuid: randomUUID,
     log,
   });
+  const registry = await openRegistry({
+    redis,
+    settings,
+    registryHost: () => settings.registryHost ?? defaultRegistryHost(settings),
+    readKey: async () => secretsKey,
+    clock: systemClock,
+    newUuid: randomUUID,
+    log,
+  });
   const { services, secrets, execSessions, summon } = createServices({
+    sessions,
     redis,
     prefix: settings.redisPrefix,
     store,
@@ -73,7 +91,10 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     clock: systemClock,
     newUuid: randomUUID,
     logs: logs.handlers,
-    efs: () => readEfsFileSystems(settings.efs),
+    registry: registry.deps,
+    efs,
+    wakeService: serviceQueue.wake,
+    lambdaEndpoint: settings.lambdaEndpoint,
   });
   let port = settings.port;
   const execSite = createExecSite({
@@ -85,7 +106,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
   });
   const server = createApiServer({
     services,
-    sites: [execSite],
+    sites: [execSite, registry.site],
     credentials: withSessions(createCredentialSource(settings.dataDir), sessions),
     settings,
     clock: systemClock,
@@ -95,6 +116,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     await logs.close();
     redis.disconnect();
     queues.disconnect();
+    events.disconnect();
   };
   try {
     const listening = await server.listen();
@@ -111,12 +133,27 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
       },
       failed,
     );
+    const scheduler = await startServiceScheduler(
+      {
+        store,
+        queue: serviceQueue,
+        clock: systemClock,
+        newUuid: randomUUID,
+        healthyAfter: settings.serviceHealthyAfter * 1000,
+        ...(settings.lambdaEndpoint && { lambdaEndpoint: settings.lambdaEndpoint }),
+        efs,
+        log,
+      },
+      { jobs: queues, events, prefix: settings.redisPrefix },
+    );
     return {
       endpoint,
       async close() {
         execSite.close();
         await listening.close();
         await sweeps.close();
+        await scheduler.close();
+        await serviceQueue.close();
         await waker.close();
         await disconnect();
       },

@@ -53,6 +53,8 @@ export interface Listening {
 
 /** Milliseconds that requests under way have to end when the server closes. */
 const closeGrace = 10_000;
+/** Milliseconds that a request for an AWS service may take to come. */
+const bodyTime = 60_000;
 /** HTTP status of what node's parser refuses; 400 for everything else. */
 const parserStatus: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 /** Bytes of a body that is for no service. */
@@ -124,32 +126,30 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     try {
       // Before anything is refused: an answer sent while the client still writes may never be read.
       const body = await readBody(incoming, service?.bodyLimit ?? strangersBodyLimit);
-      if (request.method !== 'POST' || pathOf(request.url) !== '/') throw notFound();
+      const isCall = protocol.methods.some((method) => method === request.method);
+      if (!isCall || pathOf(request.url) !== '/') throw notFound();
       if (!service) throw unrecognised(request);
       const operation = protocol.operation(request, body, service);
       progress.operation = operation.name;
       const caller = await verify(request, body, service);
       progress.accessKeyId = caller.accessKeyId;
       const target = { service, operation };
-      const output = await operation.run(protocol.decode(target, body), {
+      const output = await operation.run(protocol.decode(target, body, request), {
         caller,
         requestId,
         origin: originOf(request),
       });
-      return protocol.encode(target, output);
+      return protocol.encode(target, output, requestId);
     } catch (thrown) {
       const error = describeError(thrown, service);
       if (error.internal) log.error({ requestId, operation: progress.operation, err: thrown }, 'request failed');
-      return protocol.encodeError(service, error);
+      return protocol.encodeError(service, error, requestId);
     }
   }
 
   function recognise(request: WireRequest): { readonly protocol: WireProtocol; readonly service: Service | undefined } {
-    for (const protocol of wireProtocols) {
-      const service = protocol.recognise(request, services);
-      if (service) return { protocol, service };
-    }
-    return { protocol: fallbackProtocol, service: undefined };
+    const protocol = wireProtocols.find((each) => each.speaks(request)) ?? fallbackProtocol;
+    return { protocol, service: protocol.speaks(request) ? protocol.recognise(request, services) : undefined };
   }
 
   function siteOf(url: string | undefined): Site | undefined {
@@ -175,13 +175,22 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`);
   }
 
+  /** A body that does not come to its end holds no connection for ever. */
+  function limitTime(incoming: IncomingMessage): void {
+    const timer = setTimeout(() => {
+      const late = Object.assign(new Error('the body took too long'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+      if (!incoming.complete) refuseBytes(late, incoming.socket);
+    }, bodyTime).unref();
+    incoming.once('close', () => clearTimeout(timer));
+  }
+
   function refusal(thrown: unknown, status: number): WireAnswer & { readonly body: string } {
     const requestId = randomUUID();
     log.debug({ requestId, err: thrown }, 'request refused');
     const error = new AwsError('BadRequestException', 'The request is not valid HTTP, or did not come in time.', {
       status,
     });
-    const answer = fallbackProtocol.encodeError(undefined, describeError(error, undefined));
+    const answer = fallbackProtocol.encodeError(undefined, describeError(error, undefined), requestId);
     return { ...answer, headers: { ...answer.headers, 'x-amzn-RequestId': requestId }, body: String(answer.body) };
   }
 
@@ -197,15 +206,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
           // Longer than SDKs keep an idle connection, so that the client is who closes it.
           keepAliveTimeout: 75_000,
           headersTimeout: 15_000,
-          requestTimeout: 60_000,
+          // Sites take bodies for as long as they come; all others have `bodyTime`.
+          requestTimeout: 0,
           connectionsCheckingInterval: 5_000,
           // A missing Host is refused as every other bad request is, below.
           requireHostHeader: false,
         },
         (incoming, outgoing) => {
           const site = siteOf(incoming.url)?.request;
-          if (site) site(incoming, outgoing);
-          else listener(incoming, outgoing);
+          if (site) return site(incoming, outgoing);
+          limitTime(incoming);
+          listener(incoming, outgoing);
         },
       );
       server.on('clientError', refuseBytes);

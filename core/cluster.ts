@@ -26,4 +26,8 @@ export interface ClusterCounts {
   readonly pending: number;
   /** Tasks that are not yet STOPPED, whatever they are doing. */
   readonly live: number;
+  /** ACTIVE services. */
+  readonly services: number;
+  /** Services that were deleted and whose tasks are not all gone. */
+  readonly draining: number;
 }

@@ -14,7 +14,7 @@ export interface TaskJob {
 const closePatience = 2000;
 
 const queueName = (worker: string) => `tasks-${worker}`;
-const queuePrefix = (prefix: string) => `${prefix}:queue`;
+export const queuePrefix = (prefix: string) => `${prefix}:queue`;
 
 export interface Waker {
   /** Does not wait: what is wanted is already recorded. */
@@ -137,7 +137,7 @@ export async function scheduleSweeps(
 }
 
 /** Resolves in any case: what is left undone when Redis is away, other processes or the next start make good. */
-async function patiently(close: () => Promise<void>, failed: (error: Error) => void): Promise<void> {
+export async function patiently(close: () => Promise<void>, failed: (error: Error) => void): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const enough = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, closePatience);

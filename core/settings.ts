@@ -15,6 +15,8 @@ export interface Settings {
   readonly advertise: string | undefined;
   /** Seconds without input or output after which a session of ECS Exec ends. */
   readonly execIdleTimeout: number;
+  /** Seconds that the client of a session may be away before what it runs is ended. */
+  readonly execResumeWithin: number;
   /** Region that `longshore env` prints; requests name their own. */
   readonly region: string;
   /** Account of the first key pair. */
@@ -54,10 +56,22 @@ export interface Settings {
   readonly secretsManagerEndpoint: string | undefined;
   /** Where workers have environment files from; absent: Amazon S3. */
   readonly s3Endpoint: string | undefined;
+  /** Seconds after RUNNING at which a service's task without a health check counts as healthy. */
+  readonly serviceHealthyAfter: number;
+  /** Where Lambda functions of lifecycle hooks are invoked; absent: nowhere. */
+  readonly lambdaEndpoint: string | undefined;
   /** Where workers send containers' output; absent: Longshore's own CloudWatch Logs. */
   readonly logsEndpoint: string | undefined;
   /** MiB on disk that the API keeps of logs at most. */
   readonly logsLimit: number;
+  /** AWS_ENDPOINT_URL of tasks: `gateway` is this API at an address that they reach, `none` leaves it out. */
+  readonly taskEndpoint: string;
+  /** What the names of images in the registry begin with; absent: where the API listens. */
+  readonly registryHost: string | undefined;
+  /** Whose ECR image names are Longshore's own: of accounts that exist here, of all accounts, of none. */
+  readonly ecrImages: 'own' | 'all' | 'none';
+  /** Who gives the credentials of task roles: `own` is this installation, `aws` AWS STS, else an STS endpoint. */
+  readonly taskCredentials: string;
   /** Sandboxes kept ready. */
   readonly warmPool: number;
   /** Container starts under way at once. */
@@ -106,6 +120,14 @@ export const settingTable: readonly SettingRow[] = [
     '1200',
     'seconds without input or output after which a session of ECS Exec ends',
     whole(1200, 1),
+  ),
+  row(
+    'execResumeWithin',
+    '--exec-resume-within',
+    'LONGSHORE_EXEC_RESUME_WITHIN',
+    '60',
+    'seconds that a client of ECS Exec may lose its connection for before its command is ended',
+    whole(60, 1),
   ),
   row('region', '--region', 'LONGSHORE_REGION', 'us-east-1', 'region that `longshore env` prints', region('us-east-1')),
   row(
@@ -273,6 +295,22 @@ export const settingTable: readonly SettingRow[] = [
     address(),
   ),
   row(
+    'serviceHealthyAfter',
+    '--service-healthy-after',
+    'LONGSHORE_SERVICE_HEALTHY_AFTER',
+    '40',
+    "seconds after RUNNING at which a service's task without a health check counts as healthy",
+    whole(40, 0, 86_400),
+  ),
+  row(
+    'lambdaEndpoint',
+    '--lambda-endpoint',
+    'LONGSHORE_LAMBDA_ENDPOINT',
+    'none',
+    "where lifecycle hooks' Lambda functions are invoked",
+    address(),
+  ),
+  row(
     'logsEndpoint',
     '--logs-endpoint',
     'LONGSHORE_LOGS_ENDPOINT',
@@ -287,6 +325,38 @@ export const settingTable: readonly SettingRow[] = [
     '10240',
     'MiB of logs that are kept on disk; beyond that the oldest go',
     whole(10_240, 64),
+  ),
+  row(
+    'taskEndpoint',
+    '--task-endpoint',
+    'LONGSHORE_TASK_ENDPOINT',
+    'gateway',
+    'AWS_ENDPOINT_URL of tasks: gateway (this API), none, or an address',
+    wordOrAddress('gateway', ['none']),
+  ),
+  row(
+    'taskCredentials',
+    '--task-credentials',
+    'LONGSHORE_TASK_CREDENTIALS',
+    'own',
+    'who gives the credentials of task roles: own, aws, or the address of an STS',
+    wordOrAddress('own', ['aws']),
+  ),
+  row(
+    'registryHost',
+    '--registry-host',
+    'LONGSHORE_REGISTRY_HOST',
+    'where the API listens',
+    'host and port that the names of images in the registry begin with',
+    optionalMatching(/^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/, 'a host name with or without a port'),
+  ),
+  row(
+    'ecrImages',
+    '--ecr-images',
+    'LONGSHORE_ECR_IMAGES',
+    'own',
+    'whose images named ACCOUNT.dkr.ecr.REGION.amazonaws.com come from here: own (accounts that exist here), all, none',
+    oneOf('own', ['own', 'all', 'none']),
   ),
   row(
     'warmPool',
@@ -476,6 +546,18 @@ function address(): Read {
   };
 }
 
+function wordOrAddress(otherwise: string, words: readonly string[]): Read {
+  const read = address();
+  return (value) => {
+    if (value === undefined || value === otherwise || words.includes(value)) return value ?? otherwise;
+    try {
+      return read(value);
+    } catch (error) {
+      throw new Error(`${[otherwise, ...words].join(', ')} or an http or https address`, { cause: error });
+    }
+  };
+}
+
 function whole(otherwise: number, least: number, most = Number.MAX_SAFE_INTEGER): Read {
   return (value) => {
     if (value === undefined) return otherwise;
@@ -533,6 +615,13 @@ function matching(otherwise: string, pattern: RegExp, what: string): Read {
 
 /** This network, loopback, link-local (Fargate's metadata is there), multicast and what is reserved. */
 const unusable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'];
+function optionalMatching(pattern: RegExp, what: string): Read {
+  return (value) => {
+    if (value === undefined) return undefined;
+    if (!pattern.test(value)) throw new Error(what);
+    return value;
+  };
+}
 
 function networkRange(otherwise: string): Read {
   return (value) => {

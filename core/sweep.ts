@@ -27,6 +27,7 @@ export async function sweep(
     await stopTasksOfLostWorkers(store, { lostAfter: settings.workerLostAfter * 1000, longestStep }, now);
   }
   await untilFewer(async () => await store.tasks.purgeStopped(now - settings.stoppedTaskRetention * 1000, batch));
+  await untilFewer(async () => await store.services.purgeInactive(now - settings.stoppedTaskRetention * 1000, batch));
   await untilFewer(async () => await store.taskDefinitions.purgeDeleted(now - definitionDeletion, batch));
   await store.workers.purgeAbandoned(now - workerAbsence);
 }

@@ -81,6 +81,8 @@ export interface TaskSpec extends Scope {
 export interface Wanted {
   readonly stop?: StopDecision;
   readonly tags: readonly Tag[];
+  /** Scale-in and deployments leave the task alone until then. */
+  readonly protectedUntil?: Millis;
 }
 
 export interface NetworkInterface {

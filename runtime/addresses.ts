@@ -12,8 +12,6 @@ export interface Addresses {
   contains(address: string): boolean;
   /** Those that are taken. */
   taken(): readonly string[];
-  /** Every one that can be taken. */
-  all(): readonly string[];
 }
 
 export function createAddresses({ subnet, gateway }: NetworkRange): Addresses {
@@ -46,11 +44,16 @@ export function createAddresses({ subnet, gateway }: NetworkRange): Addresses {
     release: (address) => void taken.delete(numberOf(address)),
     contains: (address) => isOurs(numberOf(address)),
     taken: () => [...taken].map(textOf),
-    all: () =>
-      Array.from({ length: Math.max(0, size) }, (_, index) => first + index)
-        .filter(isOurs)
-        .map(textOf),
   };
+}
+
+/** All that a range can give. */
+export function allAddresses({ subnet, gateway }: NetworkRange): readonly string[] {
+  const [base = '', prefix] = subnet.split('/');
+  const size = 2 ** (32 - Number(prefix));
+  const first = Math.floor(numberOf(base) / size) * size;
+  const inside = Array.from({ length: Math.max(0, size - 2) }, (_, index) => textOf(first + 1 + index));
+  return inside.filter((address) => address !== gateway);
 }
 
 /** The name that a sandbox has for itself, after the manner of EC2: `ip-10-213-0-5`. */

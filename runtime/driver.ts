@@ -36,6 +36,13 @@ export interface Driver {
   capabilities(): Promise<Capabilities>;
 
   /**
+   * Says which services of this process sandboxes reach, once it is open; each call replaces the one before. They listen
+   * at the gateway of the driver's range. Where capabilities.separateNetworks is false, those with an address of their
+   * own are reached by nobody.
+   */
+  offer(services: readonly HostService[]): Promise<void>;
+
+  /**
    * Brings an image to the host and resolves its digest.
    * @throws DriverError kind image-*
    */
@@ -89,6 +96,11 @@ export interface Capabilities {
   readonly exec: boolean;
   readonly stats: boolean;
   readonly isolation: 'container' | 'vm' | 'none';
+  /**
+   * A sandbox sends from no address but its own, those of different groups do not reach each other, and of the host they
+   * reach what was offered and nothing else. False: the network is open, as limitations says.
+   */
+  readonly separateNetworks: boolean;
   readonly architecture: 'amd64' | 'arm64';
   /** Highest `nofile` limit that a container may have; undefined: any. */
   readonly maxOpenFiles?: number;
@@ -96,6 +108,16 @@ export interface Capabilities {
   readonly diskLimit: boolean;
   /** Sentences for `doctor`: what this host cannot do, and what to do about it. */
   readonly limitations: readonly string[];
+}
+
+/** A TCP service on the host. */
+export interface HostService {
+  /** Where sandboxes see it: an IPv4 address that nobody has, or absent for their gateway. */
+  readonly address?: string;
+  /** Where sandboxes see it. */
+  readonly port: number;
+  /** Where it really listens, at the gateway; the source address of a connection is the sandbox's own. Default: `port`. */
+  readonly listensOn?: number;
 }
 
 export type PullPolicy = 'default' | 'always' | 'once' | 'prefer-cached';
@@ -159,6 +181,8 @@ export interface SandboxConfig {
   readonly containers?: readonly PlannedContainer[];
   /** Comes back from `recover`. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Sandboxes of one group reach each other, those without one too; see capabilities.separateNetworks. */
+  readonly group?: string;
   /** Sysctls of the sandbox's network namespace. */
   readonly sysctls?: Readonly<Record<string, string>>;
   /** What containers may mount. Names are unique. */
@@ -244,6 +268,8 @@ export interface ContainerConfig {
   /** Bytes of output that are kept at least for those who have not read it yet. Older output makes room. Default: 64 MiB. */
   readonly logCapacity?: number;
   readonly stdinOpen?: boolean;
+  /** Put into the container's own file system before it starts, over what its image has there. */
+  readonly files?: readonly ContainerFile[];
   readonly stopSignal?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly sysctls?: Readonly<Record<string, string>>;
@@ -259,6 +285,14 @@ export interface ContainerConfig {
    * processes. `init` has no effect then: the sandbox reaps what is orphaned.
    */
   readonly sharedProcesses?: boolean;
+}
+
+export interface ContainerFile {
+  /** Absolute. */
+  readonly path: string;
+  readonly text: string;
+  /** Permissions, for example 0o644. */
+  readonly mode: number;
 }
 
 export interface ContainerHandle {
@@ -317,7 +351,8 @@ export interface ExecConfig {
 }
 
 /**
- * A command belongs to the process that runs it here: what is left of one after a crash is ended by the next `recover`.
+ * A command belongs to the process that runs it here: what is left of one after a crash is ended by `recover` of a driver
+ * that was opened.
  * A command that cannot be run (no such program) rejects `exec`, or reading its output, with DriverError kind `start`.
  */
 export interface ExecSession {
@@ -330,14 +365,65 @@ export interface ExecSession {
   wait(): Promise<{ readonly exitCode: number }>;
 }
 
+/** What a container has used so far, or uses right now; what the engine does not tell is absent. */
 export interface ContainerStats {
   /** Milliseconds since the epoch. */
   readonly at: number;
   /** CPU time used so far, nanoseconds. */
   readonly cpuNanoseconds: number;
+  readonly cpu?: CpuDetails;
+  /** Without the page cache that can be dropped at any time. */
   readonly memoryBytes: number;
   readonly memoryLimitBytes?: number;
+  readonly memory?: MemoryDetails;
   readonly pids?: number;
+  /** Of the sandbox: all its containers have the same. */
+  readonly network?: NetworkCounters;
+  /** By block device. */
+  readonly blockIo?: readonly BlockCounters[];
+}
+
+/** Nanoseconds so far. */
+export interface CpuDetails {
+  readonly inUserMode: number;
+  readonly inKernelMode: number;
+  /** CPU time of the whole host, all its cores together. */
+  readonly ofHost?: number;
+  /** Cores that the host has. */
+  readonly cores?: number;
+  readonly throttling?: { readonly periods: number; readonly throttledPeriods: number; readonly throttledTime: number };
+}
+
+/** Bytes. */
+export interface MemoryDetails {
+  /** With all page cache. */
+  readonly usage: number;
+  /** Most that it ever was. */
+  readonly maxUsage?: number;
+  /** The kernel's own figures, by the names that it has for them (memory.stat). */
+  readonly kernel: Readonly<Record<string, number>>;
+}
+
+/** As the sandbox sees it. */
+export interface NetworkCounters {
+  readonly received: TrafficCounters;
+  readonly sent: TrafficCounters;
+}
+
+export interface TrafficCounters {
+  readonly bytes: number;
+  readonly packets: number;
+  readonly errors: number;
+  readonly dropped: number;
+}
+
+export interface BlockCounters {
+  /** `major:minor` */
+  readonly device: string;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly reads: number;
+  readonly writes: number;
 }
 
 export interface RecoveredSandbox {

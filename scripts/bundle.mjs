@@ -40,7 +40,7 @@ await build({
   minifySyntax: true,
   banner: { js: banner },
   // Compiled for one kind of machine, or not there at all: asked for when they are used.
-  external: ['*.node', 'cpu-features', 'msgpackr-extract'],
+  external: ['*.node', 'classic-level', 'cpu-features', 'msgpackr-extract'],
   plugins: [benchApart],
   logLevel: 'warning',
 });

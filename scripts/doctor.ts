@@ -1,6 +1,7 @@
 /** `longshore doctor`: what works on this host, a line each. */
 import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { arch } from 'node:os';
 import type { Settings } from '../core/settings.ts';
 import { findRedisServer } from './embedded-redis.ts';
 import { askEngine, type EngineAnswer } from './engine.ts';
@@ -30,6 +31,7 @@ const checks: Readonly<Record<string, Check>> = {
   storage: async (settings) => ok(`storage driver ${(await engineInfo(settings)).Driver}`),
   cgroups: checkCgroups,
   runtime: checkRuntime,
+  architecture: async () => checkArchitecture(),
   '/dev/kvm': async () => checkKvm(),
   'AWS CLI': async () => checkTool('aws', 'the AWS command line'),
   'Session Manager plugin': async () => checkTool('session-manager-plugin', '`aws ecs execute-command`'),
@@ -140,6 +142,12 @@ async function checkRuntime(settings: Settings): Promise<readonly Finding[]> {
     ...(missing ? [warn(`not installed: ${missing.packages.join(', ')}; \`longshore start\` installs them.`)] : []),
     ...limitations.map(warn),
   ];
+}
+
+/** Images of another architecture may run here by emulation, but placement does not count on it. */
+function checkArchitecture(): Finding {
+  const [own, other] = arch() === 'arm64' ? ['ARM64', 'X86_64'] : ['X86_64', 'ARM64'];
+  return info(`a worker here runs tasks for ${own}; tasks for ${other} need a worker on such a machine.`);
 }
 
 function checkKvm(): Finding {

@@ -12,6 +12,8 @@ export interface SystemPackage {
   readonly packages: readonly string[];
   /** What to do where it cannot be installed. */
   readonly instead: string;
+  /** True when everything starts without it. */
+  readonly optional?: boolean;
 }
 
 const docker: SystemPackage = {
@@ -25,6 +27,14 @@ const redis: SystemPackage = {
   title: 'Redis',
   packages: ['redis-server'],
   instead: 'install redis-server or valkey-server, or point REDIS_URL at one that runs',
+};
+
+/** Docker's own rules need no command of it, tasks' networks do. */
+const nftables: SystemPackage = {
+  title: 'nftables',
+  packages: ['nftables'],
+  instead: 'install it by hand; until then tasks reach every service of this host',
+  optional: true,
 };
 
 /** Programs that the runtime for virtual machines uses, each with the package that brings it. */
@@ -61,8 +71,15 @@ export function missingPackages(
     findProgram('dockerd') === undefined &&
     !engineSocketExists(engineSocket);
   const needsRedis = settings.redisUrl === undefined && findRedisServer() === undefined;
+  const needsNftables =
+    settings.runtime === 'docker' && settings.dockerHost === undefined && findProgram('nft') === undefined;
   const machines = settings.runtime === 'microvm' ? missingForMachines() : undefined;
-  return [...(needsDocker ? [docker] : []), ...(machines ? [machines] : []), ...(needsRedis ? [redis] : [])];
+  return [
+    ...(needsDocker ? [docker] : []),
+    ...(machines ? [machines] : []),
+    ...(needsRedis ? [redis] : []),
+    ...(needsNftables ? [nftables] : []),
+  ];
 }
 
 /** What some tests use and this host lacks: the real AWS CLI, and a program that runs in an image without libraries. */
@@ -84,8 +101,18 @@ function hasStaticBusybox(): boolean {
   return path !== undefined && !/\/ld-(linux|musl)/.test(readFileSync(path, 'latin1'));
 }
 
-/** @throws Failure that says what to do by hand */
+/** @throws Failure that says what to do by hand, unless everything that cannot be had is optional */
 export async function installPackages(missing: readonly SystemPackage[], say: (line: string) => void): Promise<void> {
+  const required = missing.filter(({ optional }) => !optional);
+  if (required.length > 0) await install(missing, say);
+  else
+    await install(missing, say).catch((error: unknown) => {
+      if (!(error instanceof Failure)) throw error;
+      say(error.message);
+    });
+}
+
+async function install(missing: readonly SystemPackage[], say: (line: string) => void): Promise<void> {
   if (missing.length === 0) return;
   const titles = missing.map(({ title }) => title).join(' and ');
   const are = missing.length > 1 ? 'are' : 'is';
@@ -94,15 +121,15 @@ export async function installPackages(missing: readonly SystemPackage[], say: (l
   if (findProgram('apt-get') === undefined)
     throw new Failure(`${titles} ${are} missing and there is no apt-get to install with: ${instead}.`);
   const noninteractive = ['env', 'DEBIAN_FRONTEND=noninteractive'];
-  const install = asRoot([...noninteractive, 'apt-get', 'install', '-y', '--no-install-recommends', ...names]);
+  const command = asRoot([...noninteractive, 'apt-get', 'install', '-y', '--no-install-recommends', ...names]);
   const update = asRoot([...noninteractive, 'apt-get', 'update']);
-  if (install === undefined || update === undefined)
+  if (command === undefined || update === undefined)
     throw new Failure(
       `${titles} ${are} missing and only root can install: run \`apt-get install ${names.join(' ')}\` as root, or ${instead}.`,
     );
   say(`Installing ${titles} (apt-get install ${names.join(' ')}) …`);
   // A fresh machine has no package lists yet, and old ones name files that are gone.
   await runCommand(update);
-  const { ok, output } = await runCommand(install);
+  const { ok, output } = await runCommand(command);
   if (!ok) throw new Failure(`${titles} could not be installed (${lastLine(output)}): ${instead}.`);
 }

@@ -3,7 +3,7 @@
  * made for. What belongs to no recorded task is removed, so a worker that meets another store (or one that has lost its
  * data), or that has another name, must not take what it finds for left over.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface HostClaim {
@@ -23,6 +23,7 @@ export async function claimHost(dataDir: string, claim: HostClaim, count: () => 
   if (before?.worker === claim.worker && before.store === claim.store) return;
   const found = before === undefined ? 0 : await count();
   if (before !== undefined && found > 0) throw new Error(refusal(before, claim, found));
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, `${JSON.stringify(claim, null, 2)}\n`, { mode: 0o600, flush: true });
   renameSync(temporary, path);

@@ -2,6 +2,7 @@
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { stopDecision } from '../core/lifecycle.ts';
 import { networkInterface } from '../core/network-interface.ts';
+import { SecretsKeyError } from '../core/secrets/key.ts';
 import type { Observed, ObservedContainer, Task } from '../core/task.ts';
 import {
   type ContainerHandle,
@@ -18,6 +19,7 @@ import { ClosingError, persistently } from './persistence.ts';
 import { withContainer } from './recorder.ts';
 import { ResourceError } from './resource-error.ts';
 import { fetchNothing, type TaskResources } from './resources.ts';
+import type { Surroundings } from './task-environment.ts';
 import type { RunningTask } from './task-runner.ts';
 import { volumeConfigs } from './volumes.ts';
 
@@ -126,6 +128,7 @@ async function attachNetwork(task: RunningTask): Promise<void> {
     const config = sandboxConfig(recorder.task, task.containers, volumeConfigs(task.shared, context.efs));
     return await context.starts(async () => await context.driver.createSandbox(config, task.stopping));
   });
+  context.directory?.enter(sandbox.ipv4Address, task);
   const now = context.clock();
   recordLater(task, (observed, { spec }) => ({
     ...observed,
@@ -196,6 +199,8 @@ async function startContainer(
     const config = containerConfig(task.recorder.task, resources.complete(definition), image, {
       mostOpenFiles: task.context.mostOpenFiles,
       sharedProcesses: task.shared.pidMode === 'task',
+      surroundings: await surroundingsOf(task, name),
+      files: await task.output?.filesFor(definition, resources.secretLogOptions),
     });
     const create = async () => await starts(async () => await driver.createContainer(config, task.stopping));
     const handle = await attempt(task, 'create', create, definition);
@@ -215,6 +220,16 @@ async function startContainer(
   } catch (error) {
     if (!(error instanceof LaunchError)) throw error;
     return await recordFailure(task, name, facts, error);
+  }
+}
+
+async function surroundingsOf(task: RunningTask, name: string): Promise<Surroundings | undefined> {
+  try {
+    return await task.context.surroundings?.(task, name);
+  } catch (error) {
+    if (!(error instanceof SecretsKeyError)) throw error;
+    const reason = `ResourceInitializationError: the task's role cannot be given credentials: ${error.message}`;
+    throw new LaunchError(reason, { cause: error });
   }
 }
 
@@ -268,6 +283,9 @@ function recordLater(task: RunningTask, change: (observed: Observed, newest: Tas
 /** As the ECS agent: a task's pull begins with its first image and ends with its last, brought or not. */
 async function pull(task: RunningTask, definition: ContainerDefinition, resources: TaskResources): Promise<ImageInfo> {
   const { clock } = task.context;
+  const seen = task.recorder.task.observed.containers[definition.name ?? ''];
+  // An earlier process brought it and said when; this one only looks that it is still there.
+  if (seen?.imageDigest !== undefined) return await bringImage(task, definition, resources);
   const pullStartedAt = clock();
   recordLater(task, (observed) => ({ ...observed, pullStartedAt: observed.pullStartedAt ?? pullStartedAt }));
   let image: ImageInfo | undefined;
@@ -304,16 +322,20 @@ async function bringImage(
   for (let retries = 0; ; retries += 1) {
     try {
       return await persistently(
-        async () =>
-          await driver.pullImage({
+        async () => {
+          const own = await resolveOwnImage(task, image, digest);
+          const pulled = await driver.pullImage({
             image,
             ...(digest !== undefined && { digest }),
             policy: pullPolicy,
             platform: { os: 'linux', architecture },
             container,
             ...(credentials && { credentials }),
+            ...(own && { image: own.image, credentials: own.credentials }),
             signal: task.stopping,
-          }),
+          });
+          return own ? { ...pulled, digest: own.digest } : pulled;
+        },
         task.halted,
         (error) => !(error instanceof DriverError && error.kind === 'engine'),
       );
@@ -328,6 +350,18 @@ async function bringImage(
       }
     }
   }
+}
+
+/** @param digest when it is known already what must run */
+async function resolveOwnImage(
+  { context, recorder, shared, stopping }: RunningTask,
+  image: string,
+  digest: string | undefined,
+) {
+  const { accountId, region, overrides } = recorder.task.spec;
+  const roleArn = overrides?.executionRoleArn ?? shared.executionRoleArn;
+  const name = digest === undefined ? image : `${image.split('@')[0]}@${digest}`;
+  return await context.ownImage?.(name, { accountId, region, roleArn }, stopping);
 }
 
 /** Runs a step of the runtime; an engine that is away for a while is waited for. */

@@ -11,13 +11,15 @@ import { answerSummons } from '../core/exec/summons.ts';
 import { ownProcess } from '../core/process-identity.ts';
 import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
+import { createTokenIssuer } from '../core/registry/tokens.ts';
 import { readSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
 import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
 import { createExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createStore } from '../core/store/index.ts';
+import { createRepositoryStore } from '../core/store/repository-store.ts';
 import { parseTaskKey, taskKey } from '../core/task.ts';
-import { startApiForwarder } from './api-forwarder.ts';
+import { startRegistryForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
 import { createExecSessions } from './exec/exec-sessions.ts';
@@ -29,14 +31,15 @@ import { countSandboxes, openDriver } from './open-driver.ts';
 import { keepCursors } from './output/cursor.ts';
 import { createDestinations } from './output/destinations.ts';
 import { createLogsClients } from './output/logs-clients.ts';
+import { createResolveOwnImage } from './own-images.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
+import { createTaskDirectory } from './task-directory.ts';
 import { createTaskRunners } from './task-runners.ts';
+import { openTaskServices } from './task-services.ts';
 
 /** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
 const jobConcurrency = 500;
-/** Milliseconds that the client of an ECS Exec session may be away before its command is ended. */
-const resumeWithin = 60_000;
 
 export interface WorkerOptions {
   readonly settings: Settings;
@@ -103,6 +106,18 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const { driver, range } = await openDriver(store, settings, options.installation, log);
     undo.push(async () => await driver.close());
     const { maxOpenFiles } = await driver.capabilities();
+    const directory = createTaskDirectory();
+    const services = await openTaskServices({
+      driver,
+      range,
+      directory,
+      settings,
+      endpoint: options.endpoint,
+      earlier: () => undefined,
+      clock: systemClock,
+      log,
+    });
+    undo.push(services.close);
 
     const logs = {
       elsewhere: settings.logsEndpoint,
@@ -117,6 +132,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     });
     const outputFolder = join(settings.dataDir, 'output', settings.workerName);
 
+    const ownImage = options.endpoint && settings.runtime !== 'fake' ? await ownImages(options.endpoint) : undefined;
     const runners = createTaskRunners({
       store,
       driver,
@@ -133,8 +149,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         clock: systemClock,
         destination: createDestinations(outputClients),
       },
+      ...(ownImage && { ownImage }),
       efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
+      directory,
+      surroundings: services.surroundings,
       starts: pLimit(settings.launchConcurrency),
       definition: createDefinitionCache(store),
       closing: closing.signal,
@@ -147,7 +166,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       after: systemAfter,
       log,
       idleTimeout: settings.execIdleTimeout * 1000,
-      resumeWithin,
+      resumeWithin: settings.execResumeWithin * 1000,
       openTranscript: createTranscripts(
         [logGroupTranscripts(transcriptClients, systemClock), bucketTranscripts(settings.s3Endpoint)],
         log,
@@ -172,9 +191,6 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     registration.start((tasks) => {
       for (const task of tasks) runners.look(task).catch(failed);
     });
-    if (options.endpoint && settings.runtime !== 'fake') {
-      undo.push((await startApiForwarder(range.gateway, options.endpoint, log)).close);
-    }
     await store.workers.open(settings.workerName, instance, range.addresses - settings.warmPool);
     log.info({ worker: settings.workerName, network: range.subnet, runtime: settings.runtime }, 'worker is ready');
 
@@ -197,6 +213,19 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     closing.abort();
     await undoAll();
     throw error;
+  }
+
+  /** Images of this installation's registry are pulled by a loopback address, which engines trust without TLS. */
+  async function ownImages(endpoint: string) {
+    const forwarder = await startRegistryForwarder(endpoint, log);
+    undo.push(forwarder.close);
+    return createResolveOwnImage({
+      settings,
+      repositories: createRepositoryStore(redis, settings.redisPrefix),
+      tokens: createTokenIssuer(async () => await readSecretsKey(secretsKeyPath(settings)), systemClock),
+      endpoint,
+      enginePort: forwarder.port,
+    });
   }
 
   async function undoAll(): Promise<void> {

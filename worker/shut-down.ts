@@ -1,6 +1,7 @@
 /** From the decision to stop to STOPPED: containers, network, record. */
 import { DriverError } from '../runtime/driver.ts';
 import { dependentsOf } from './dependencies.ts';
+import { isRouter } from './output/firelens.ts';
 import { ClosingError, persistently } from './persistence.ts';
 import type { RunningTask } from './task-runner.ts';
 
@@ -55,6 +56,8 @@ async function stopContainer(
   if (!container) return;
   await container.settled();
   await output?.release(name);
+  // A log router stops only after it has what others wrote.
+  if (containers.some((each) => each.name === name && isRouter(each))) await output?.routed();
   if (recorder.task.observed.containers[name]?.finishedAt !== undefined) return;
   const given = containers.find((each) => each.name === name)?.stopTimeout ?? defaultStopTimeout;
   await untilDone(

@@ -13,7 +13,7 @@ import type { After, Clock } from '../core/clock.ts';
 import type { EfsFileSystems } from '../core/efs.ts';
 import { FencedError } from '../core/errors.ts';
 import { lastStatus, stopDecision } from '../core/lifecycle.ts';
-import { effectiveContainers } from '../core/overrides.ts';
+import { effectiveContainers, effectiveTask } from '../core/overrides.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Store, TaskDefinitionName } from '../core/store/store.ts';
 import type { StopDecision, Task } from '../core/task.ts';
@@ -21,12 +21,16 @@ import type { TaskDefinition, TaskDefinitionBody } from '../core/task-definition
 import type { ContainerExit, ContainerHandle, Driver, PullPolicy, RecoveredSandbox } from '../runtime/driver.ts';
 import { type WatchedContainer, watchContainer } from './container-watch.ts';
 import { launch } from './launch.ts';
+import { withRouter } from './output/firelens.ts';
 import { createTaskOutput, type OutputContext, type TaskOutput } from './output/task-output.ts';
+import type { ResolveOwnImage } from './own-images.ts';
 import { ClosingError, persistently } from './persistence.ts';
 import { createRecorder, type Recorder, withContainer } from './recorder.ts';
 import { ResourceError } from './resource-error.ts';
 import { type FetchResources, fetchNothing } from './resources.ts';
 import { shutDown } from './shut-down.ts';
+import type { TaskDirectory } from './task-directory.ts';
+import type { Surroundings } from './task-environment.ts';
 
 export interface RunnerContext {
   readonly store: Store;
@@ -42,8 +46,14 @@ export interface RunnerContext {
   readonly resources?: FetchResources;
   /** Delivers containers' output; absent: it stays with the runtime. */
   readonly output?: OutputContext;
+  /** Finds images of Longshore's own registry; absent: every image is another's. */
+  readonly ownImage?: ResolveOwnImage;
   /** Highest `nofile` limit that this host gives. */
   readonly mostOpenFiles?: number;
+  /** Who has which address; absent: nobody asks. */
+  readonly directory?: TaskDirectory;
+  /** What a container finds around it; absent: nothing but its region. */
+  readonly surroundings?: (task: RunningTask, container: string) => Promise<Surroundings>;
   /** Bounds sandboxes and containers that are being started at once. */
   readonly starts: LimitFunction;
   readonly definition: (scope: Scope, name: TaskDefinitionName) => Promise<TaskDefinition | undefined>;
@@ -74,7 +84,9 @@ export interface RunningTask {
   /** Definitions with the task's overrides. */
   readonly containers: readonly ContainerDefinition[];
   /** What the definition says of all its containers together. */
-  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode'>;
+  readonly shared: Pick<TaskDefinitionBody, 'volumes' | 'pidMode' | 'executionRoleArn'>;
+  /** ARN or name of the role that its programs have; undefined: none. */
+  readonly taskRole: string | undefined;
   /** Fires when the task is to stop, whoever decided. */
   readonly stopping: AbortSignal;
   /** Fires when nothing more is to be started: the task is to stop or the worker closes. */
@@ -113,6 +125,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
     spec: task.spec,
     closing: context.closing,
     log,
+    address: () => recorder.task.observed.networkInterface?.privateIpv4Address,
     secretOptions: async (container: ContainerDefinition) => {
       const { resources = fetchNothing, closing } = context;
       const fetched = await persistently(
@@ -127,13 +140,14 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
   async function run(): Promise<void> {
     if (lastStatus(task) === 'STOPPED') return;
     const definition = await context.definition(task.spec, task.spec);
-    const containers = definition ? effectiveContainers(definition.body, task.spec.overrides) : [];
+    const containers = definition ? withRouter(effectiveContainers(definition.body, task.spec.overrides)) : [];
     const running: RunningTask = {
       context,
       recorder,
       log,
       containers,
       shared: definition?.body ?? {},
+      taskRole: definition && effectiveTask(definition.body, task.spec.overrides).taskRoleArn,
       stopping: stop.signal,
       halted: AbortSignal.any([context.closing, stop.signal]),
       started,
@@ -151,6 +165,8 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
       running.started.set(name, watched);
     }
 
+    const seen = task.observed.networkInterface;
+    if (seen && recovered?.sandbox) context.directory?.enter(seen.privateIpv4Address, running);
     if (stopDecision(task)) stop.abort();
     if (!definition)
       await decide({
@@ -162,6 +178,7 @@ export function runTask(context: RunnerContext, task: Task, recovered: Recovered
     await aborted(running.halted);
     if (context.closing.aborted) return;
     await shutDown(running);
+    context.directory?.leave(running);
     log.info({ status: 'STOPPED' }, 'task ended');
   }
 

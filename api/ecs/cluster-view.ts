@@ -20,7 +20,7 @@ export function clusterView(scope: Scope, stored: StoredCluster, details: readon
     registeredContainerInstancesCount: 0,
     runningTasksCount: counts.running,
     pendingTasksCount: counts.pending,
-    activeServicesCount: 0,
+    activeServicesCount: counts.services,
     statistics: shows('STATISTICS') ? statistics(counts) : [],
     tags: shows('TAGS') ? [...cluster.tags] : [],
     settings: shows('SETTINGS') ? [...cluster.settings] : [],
@@ -32,7 +32,7 @@ export function clusterView(scope: Scope, stored: StoredCluster, details: readon
   };
 }
 
-function statistics({ running, pending }: ClusterCounts): KeyValuePair[] {
+function statistics({ running, pending, services, draining }: ClusterCounts): KeyValuePair[] {
   const values = {
     runningEC2TasksCount: 0,
     runningFargateTasksCount: running,
@@ -41,10 +41,10 @@ function statistics({ running, pending }: ClusterCounts): KeyValuePair[] {
     pendingFargateTasksCount: pending,
     pendingExternalTasksCount: 0,
     activeEC2ServiceCount: 0,
-    activeFargateServiceCount: 0,
+    activeFargateServiceCount: services,
     activeExternalServiceCount: 0,
     drainingEC2ServiceCount: 0,
-    drainingFargateServiceCount: 0,
+    drainingFargateServiceCount: draining,
     drainingExternalServiceCount: 0,
   };
   return Object.entries(values).map(([name, value]) => ({ name, value: String(value) }));

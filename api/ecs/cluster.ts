@@ -1,5 +1,6 @@
 /** Cluster operations. */
 import {
+  ClusterContainsServicesException,
   ClusterContainsTasksException,
   type CreateClusterRequest,
   type DescribeClustersRequest,
@@ -98,6 +99,11 @@ export function clusterHandlers(deps: EcsDeps) {
 
     DeleteCluster: async (input, { caller }) => {
       const { outcome, stored } = await clusters.delete(caller, resolveClusterName(caller, input.cluster));
+      if (outcome === 'has-services')
+        throw new ClusterContainsServicesException({
+          message: 'The Cluster cannot be deleted while Services are active.',
+          $metadata: {},
+        });
       if (outcome === 'has-tasks')
         throw new ClusterContainsTasksException({
           message: 'The Cluster cannot be deleted while Tasks are active.',

@@ -5,6 +5,7 @@ import { clusterHandlers } from './cluster.ts';
 import { containerInstanceHandlers } from './container-instance.ts';
 import type { EcsDeps } from './deps.ts';
 import type { EcsHandlers } from './handlers.ts';
+import { serviceHandlers } from './service/handlers.ts';
 import { tagHandlers } from './tag.ts';
 import { taskHandlers } from './task.ts';
 import { taskDefinitionHandlers } from './task-definition/handlers.ts';
@@ -14,6 +15,7 @@ export function ecsHandlers(deps: EcsDeps): EcsHandlers {
     ...clusterHandlers(deps),
     ...taskDefinitionHandlers(deps),
     ...taskHandlers(deps),
+    ...serviceHandlers(deps),
     ...tagHandlers(deps),
     ...accountSettingHandlers(deps),
     ...capacityProviderHandlers(deps),

@@ -89,6 +89,37 @@ function editorsOf({ store }: EcsDeps): ReadonlyMap<string, EditTags> {
     return changed.wanted.tags;
   };
 
+  const service: EditTags = async (scope, arn, edit) => {
+    const [clusterName, name] = inCluster(arn);
+    await activeCluster(store, scope, clusterName);
+    const changed = await store.services.change({ ...scope, clusterName, name }, (found) => {
+      if (found.status !== 'ACTIVE')
+        throw invalidParameter('The specified service is inactive. Specify an active service and try again.');
+      const edited = editing(edit)(found);
+      return edited && { service: edited };
+    });
+    if (changed === undefined) throw notFound('service');
+    return changed.service.tags;
+  };
+
+  const taskSet: EditTags = async (scope, arn, edit) => {
+    const [clusterName, name] = inCluster(arn);
+    const id = arn.path.slice(2).join('/');
+    await activeCluster(store, scope, clusterName);
+    const changed = await store.services.change({ ...scope, clusterName, name }, (found) => {
+      const deployments = found.deployments.map((each) => {
+        const edited = each.id === id && each.taskSet ? editing(edit)(each.taskSet) : undefined;
+        return edited ? { ...each, taskSet: edited } : each;
+      });
+      return deployments.some((each, index) => each !== found.deployments[index])
+        ? { service: { ...found, deployments } }
+        : undefined;
+    });
+    const tags = changed?.service.deployments.find((each) => each.id === id)?.taskSet?.tags;
+    if (tags === undefined) throw notFound('task set');
+    return tags;
+  };
+
   const absent =
     (what: string): EditTags =>
     async (scope, arn) => {
@@ -101,9 +132,9 @@ function editorsOf({ store }: EcsDeps): ReadonlyMap<string, EditTags> {
     ['cluster', cluster],
     ['task-definition', taskDefinition],
     ['task', task],
-    ['service', absent('service')],
+    ['service', service],
     ['container-instance', absent('container instance')],
-    ['task-set', absent('task set')],
+    ['task-set', taskSet],
     [
       'capacity-provider',
       async () => {

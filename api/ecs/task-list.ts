@@ -1,4 +1,4 @@
-import { type ListTasksRequest, type ListTasksResponse, ServiceNotFoundException } from '@aws-sdk/client-ecs';
+import type { ListTasksRequest, ListTasksResponse } from '@aws-sdk/client-ecs';
 import { taskArn } from '../../core/arn.ts';
 import type { Scope } from '../../core/scope.ts';
 import type { TaskFilter } from '../../core/store/store.ts';
@@ -8,6 +8,7 @@ import { activeCluster } from './cluster-lookup.ts';
 import type { EcsDeps } from './deps.ts';
 import { invalidParameter } from './errors.ts';
 import { paging } from './pagination.ts';
+import { findService, serviceNotFound } from './service/lookup.ts';
 
 export async function listTasks(
   { store }: EcsDeps,
@@ -17,6 +18,8 @@ export async function listTasks(
   const pages = paging(caller, 'ListTasks', input);
   const { cluster } = await activeCluster(store, caller, input.cluster);
   const filter = filterOf(caller, cluster.name, input);
+  if (filter !== 'matches nothing' && filter.serviceName !== undefined)
+    await findService({ store }, caller, { cluster: input.cluster, service: filter.serviceName });
   if (filter === 'matches nothing') return { taskArns: [] };
   const { items, next } = await store.tasks.list(caller, filter, pages.request);
   const nextToken = pages.token(next);
@@ -30,9 +33,10 @@ function filterOf(scope: Scope, clusterName: string, input: ListTasksRequest): T
   const { startedBy, family, serviceName, containerInstance, daemonName, launchType } = input;
   if (startedBy !== undefined && (family ?? serviceName ?? containerInstance ?? daemonName ?? launchType) !== undefined)
     throw invalidParameter('startedBy cannot be combined with other filters.');
+  let service: string | undefined;
   if (serviceName !== undefined) {
-    findIdInCluster(scope, clusterName, 'service', serviceName);
-    throw new ServiceNotFoundException({ message: 'Service not found.', $metadata: {} });
+    service = findIdInCluster(scope, clusterName, 'service', serviceName);
+    if (service === undefined) throw serviceNotFound();
   }
   if (containerInstance !== undefined) {
     findIdInCluster(scope, clusterName, 'container-instance', containerInstance);
@@ -47,5 +51,6 @@ function filterOf(scope: Scope, clusterName: string, input: ListTasksRequest): T
     desiredStatus: input.desiredStatus ?? 'RUNNING',
     ...(family !== undefined && { family }),
     ...(startedBy !== undefined && { startedBy }),
+    ...(service !== undefined && { serviceName: service }),
   };
 }

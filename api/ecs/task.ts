@@ -1,4 +1,4 @@
-/** Task operations. Task protection comes with what it needs: services. */
+/** Task operations. */
 import type { EcsDeps } from './deps.ts';
 import { executeCommand } from './execute-command/execute-command.ts';
 import type { EcsHandlers } from './handlers.ts';

@@ -9,10 +9,13 @@ import type { WireProtocol, WireRequest } from './wire.ts';
 const mediaType = /^application\/x-amz-json-1\.[01]\s*(;|$)/i;
 
 export const jsonProtocol: WireProtocol = {
+  methods: ['POST'],
+
+  speaks: ({ headers }) => mediaType.test(headers.get('content-type') ?? ''),
+
   recognise({ headers }, services) {
-    if (!mediaType.test(headers.get('content-type') ?? '')) return undefined;
     const { prefix } = readTarget(headers);
-    return services.find(({ targetPrefix }) => targetPrefix === prefix);
+    return services.find(({ targetPrefix }) => targetPrefix !== undefined && targetPrefix === prefix);
   },
 
   operation({ headers }, _body, service) {

@@ -44,16 +44,23 @@ export function operationSchemas(sdk: object): readonly OperationSchema[] {
 export interface ErrorSchema {
   readonly name: string;
   readonly status: number;
+  /** Its name in the Query protocol, where that is another. */
+  readonly queryCode?: string | undefined;
   readonly schema: Schema;
 }
 
 /** Every exception of an SDK package. */
 export function errorSchemas(sdk: object): readonly ErrorSchema[] {
   return schemasOfKind(sdk, -3).map((schema) => {
-    const { error, httpError } = NormalizedSchema.of(schema as unknown as Schema).getMergedTraits();
+    const { error, httpError, awsQueryError } = NormalizedSchema.of(schema as unknown as Schema).getMergedTraits() as {
+      readonly error?: unknown;
+      readonly httpError?: unknown;
+      readonly awsQueryError?: readonly [code: string, status: number];
+    };
     return {
       name: String(schema[2]),
       status: typeof httpError === 'number' ? httpError : error === 'server' ? 500 : 400,
+      queryCode: awsQueryError?.[0],
       schema: schema as unknown as Schema,
     };
   });

@@ -1,17 +1,24 @@
 /** A service of the API: one SDK package, what answers its operations, and the forms its requests come in. */
+import type { Schema } from '@smithy/types';
 import type { Handler, HandlersOf } from '../operation.ts';
 import type { ConstraintTable } from './constraint-table.ts';
 import { encodeEventStream, eventStreamMember } from './event-stream.ts';
 import { compileReader, encodeJson, errorSchemas, operationSchemas } from './schema.ts';
+
+export type Protocol = 'awsJson1_1' | 'awsJson1_0' | 'awsQuery';
 
 export interface ServiceDefinition<Sdk extends object> {
   /** For logs, for example `ecs`. */
   readonly name: string;
   /** The SDK package's namespace: `import * as ecs from '@aws-sdk/client-ecs'`. */
   readonly sdk: Sdk;
-  /** What X-Amz-Target holds before the dot. */
-  readonly targetPrefix: string;
-  readonly protocol: 'awsJson1_1' | 'awsJson1_0';
+  readonly protocol: Protocol;
+  /** With AWS JSON: what X-Amz-Target holds before the dot. */
+  readonly targetPrefix?: string;
+  /** With Query: the model's version, for example `2011-06-15`. */
+  readonly version?: string;
+  /** With Query: of the answers' XML. */
+  readonly namespace?: string;
   /** The service's name in a signature's credential scope. */
   readonly signingName: string;
   readonly constraints: ConstraintTable;
@@ -28,6 +35,8 @@ export interface ServiceDefinition<Sdk extends object> {
 
 export interface Operation {
   readonly name: string;
+  readonly input: Schema;
+  readonly output: Schema;
   /** Checks parsed JSON and builds the handler's input from it. */
   readonly readJson: (json: unknown) => unknown;
   readonly encodeJson: (output: unknown) => Buffer;
@@ -39,21 +48,26 @@ export interface Operation {
 
 export interface Service {
   readonly name: string;
-  readonly targetPrefix: string;
-  readonly protocol: 'awsJson1_1' | 'awsJson1_0';
+  readonly protocol: Protocol;
+  readonly targetPrefix?: string | undefined;
+  readonly version?: string | undefined;
+  readonly namespace?: string | undefined;
   readonly signingName: string;
   readonly allowsUnsignedPayload: boolean;
   readonly bodyLimit: number;
   readonly operations: ReadonlyMap<string, Operation>;
   /** HTTP status of an exception that the service models; undefined: it does not. */
   errorStatus(name: string): number | undefined;
+  /** What Query calls an exception that the service models. */
+  errorCode(name: string): string | undefined;
   /** JSON of a modelled exception's members. */
   encodeErrorJson(name: string, error: Error): Buffer | undefined;
 }
 
 /** Routes every operation of the SDK's model; those without a handler answer `unbuilt`. */
 export function defineService<Sdk extends object>(definition: ServiceDefinition<Sdk>): Service {
-  const { name, sdk, targetPrefix, protocol, signingName, constraints, invalid, unbuilt } = definition;
+  const { name, sdk, targetPrefix, protocol, version, namespace, signingName, constraints, invalid, unbuilt } =
+    definition;
   const handlers = definition.handlers as Readonly<Record<string, Handler<unknown, unknown> | undefined>>;
   const errors = new Map(errorSchemas(sdk).map((error) => [error.name, error]));
   const operations = new Map(
@@ -64,6 +78,8 @@ export function defineService<Sdk extends object>(definition: ServiceDefinition<
         name,
         {
           name,
+          input,
+          output,
           readJson: (json) => {
             // Compiled at first use: most operations of a large model are never called.
             reader ??= compileReader(input, constraints, invalid);
@@ -83,11 +99,14 @@ export function defineService<Sdk extends object>(definition: ServiceDefinition<
     name,
     targetPrefix,
     protocol,
+    version,
+    namespace,
     signingName,
     allowsUnsignedPayload: definition.allowsUnsignedPayload ?? false,
     bodyLimit: definition.bodyLimit ?? 4 * 2 ** 20,
     operations,
     errorStatus: (error) => errors.get(error)?.status,
+    errorCode: (error) => errors.get(error)?.queryCode,
     encodeErrorJson: (error, thrown) => {
       const schema = errors.get(error)?.schema;
       if (schema === undefined) return undefined;

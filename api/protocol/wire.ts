@@ -1,10 +1,11 @@
 /**
  * The forms that requests come in. A form recognises its requests by their headers, and turns bytes into a handler's
- * input and what a handler returned or threw into bytes. AWS JSON is built; Query, EC2 Query and CBOR are further
+ * input and what a handler returned or threw into bytes. AWS JSON and Query are built; EC2 Query and CBOR are further
  * entries of `wireProtocols`, over the same services and handlers.
  */
 import type { ErrorAnswer } from '../errors.ts';
 import { jsonProtocol } from './json.ts';
+import { queryProtocol } from './query.ts';
 import type { Operation, Service } from './service.ts';
 
 /** A request as it came, before anything is read into it. */
@@ -31,7 +32,10 @@ export interface Target {
 }
 
 export interface WireProtocol {
-  /** The service that a request of this form is for, by its headers alone; undefined: another form, or no such service. */
+  readonly methods: readonly ('POST' | 'GET')[];
+  /** Whether a request has this form, whatever service it is for. */
+  speaks(request: WireRequest): boolean;
+  /** The service that a request of this form is for, by its headers alone; undefined: no such service. */
   recognise(request: WireRequest, services: readonly Service[]): Service | undefined;
   /**
    * Some forms name the operation in their body.
@@ -42,13 +46,13 @@ export interface WireProtocol {
    * Whole body to input.
    * @throws AwsError SerializationException, or the service's own error for values that break its model
    */
-  decode(target: Target, body: Buffer): unknown;
-  encode(target: Target, output: unknown): WireAnswer;
+  decode(target: Target, body: Buffer, request: WireRequest): unknown;
+  encode(target: Target, output: unknown, requestId: string): WireAnswer;
   /** `service` is undefined when the request named none. */
-  encodeError(service: Service | undefined, error: ErrorAnswer): WireAnswer;
+  encodeError(service: Service | undefined, error: ErrorAnswer, requestId: string): WireAnswer;
 }
 
-export const wireProtocols: readonly WireProtocol[] = [jsonProtocol];
+export const wireProtocols: readonly WireProtocol[] = [jsonProtocol, queryProtocol];
 
 /** The form of answers to requests that no form recognises. */
 export const fallbackProtocol: WireProtocol = jsonProtocol;

@@ -73,6 +73,8 @@ function refuseUnusable({
     throw invalid(
       "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1.",
     );
+  if (/\{\{.*\}\}/.test(Value))
+    throw invalid('Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.');
   if (Overwrite && Tags?.length)
     throw invalid(
       "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.",

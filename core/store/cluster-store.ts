@@ -19,7 +19,7 @@ export function createClusterStore({ redis, run, prefix }: Connection): ClusterS
       [key(scope, cluster.name), active(scope)],
       [cluster.name, stored.revision, JSON.stringify(cluster), cluster.status],
     );
-    if (answer === 'conflict' || answer === 'has-tasks') return answer;
+    if (answer === 'conflict' || answer === 'has-services' || answer === 'has-tasks') return answer;
     return { ...stored, cluster, revision: Number(answer) };
   }
 
@@ -44,7 +44,8 @@ export function createClusterStore({ redis, run, prefix }: Connection): ClusterS
         const cluster = change(stored.cluster);
         if (!cluster) return stored;
         const written = await write(scope, stored, cluster);
-        if (written === 'has-tasks') throw new Error('A cluster is made INACTIVE by delete only.');
+        if (written === 'has-services' || written === 'has-tasks')
+          throw new Error('A cluster is made INACTIVE by delete only.');
         return written;
       });
     },
@@ -55,7 +56,7 @@ export function createClusterStore({ redis, run, prefix }: Connection): ClusterS
         if (stored?.cluster.status !== 'ACTIVE') return { outcome: 'missing' as const };
         const written = await write(scope, stored, { ...stored.cluster, status: 'INACTIVE' });
         if (written === 'conflict') return written;
-        if (written === 'has-tasks') return { outcome: 'has-tasks' as const, stored };
+        if (written === 'has-services' || written === 'has-tasks') return { outcome: written, stored };
         return { outcome: 'deleted' as const, stored: written };
       });
     },
@@ -69,6 +70,12 @@ function parse(hash: Record<string, string>): StoredCluster | undefined {
   return {
     cluster: JSON.parse(hash.json) as Cluster,
     revision: Number(hash.revision),
-    counts: { running: Number(hash.running), pending: Number(hash.pending), live: Number(hash.live) },
+    counts: {
+      running: Number(hash.running),
+      pending: Number(hash.pending),
+      live: Number(hash.live),
+      services: Number(hash.services ?? 0),
+      draining: Number(hash.draining ?? 0),
+    },
   };
 }

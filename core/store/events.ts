@@ -1,6 +1,7 @@
 /** The stream of state changes: what the service scheduler, the event bus and the console follow without polling. */
 import type { Redis } from 'ioredis';
 import type { LastStatus } from '../lifecycle.ts';
+import type { ServiceKey } from '../service/service.ts';
 import type { DesiredStatus, TaskKey } from '../task.ts';
 
 export interface TaskStateChange {
@@ -9,6 +10,8 @@ export interface TaskStateChange {
   readonly version: number;
   readonly lastStatus: LastStatus;
   readonly desiredStatus: DesiredStatus;
+  /** The task's service, when the change is news to it. */
+  readonly service?: ServiceKey;
 }
 
 export interface StateChange {
@@ -51,13 +54,54 @@ export async function* followStateChanges(
   }
 }
 
+/**
+ * Shares state changes with the other followers of a group: each change comes to one of them, from now on. What comes to
+ * one that dies before it acted is not handed out again. Needs a connection of its own, because it waits in Redis.
+ */
+export async function* shareStateChanges(
+  redis: Redis,
+  prefix: string,
+  { group, follower }: { readonly group: string; readonly follower: string },
+  signal: AbortSignal,
+): AsyncGenerator<readonly TaskStateChange[]> {
+  const key = `${prefix}:events`;
+  const abort = () => redis.disconnect();
+  signal.addEventListener('abort', abort);
+  try {
+    while (!signal.aborted) {
+      try {
+        const found = (await redis.xreadgroup(
+          ...(['GROUP', group, follower, 'COUNT', 1000, 'BLOCK', 0, 'NOACK', 'STREAMS', key, '>'] as const),
+        )) as [string, [string, string[]][]][] | null;
+        for (const [, entries] of found ?? []) yield entries.map(([, fields]) => parse(fields));
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof Error && error.message.startsWith('NOGROUP'))) throw error;
+        // Redis may have come back without it.
+        await redis.xgroup('CREATE', key, group, '$', 'MKSTREAM').catch(unlessThere);
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function unlessThere(error: Error): void {
+  if (!error.message.startsWith('BUSYGROUP')) throw error;
+}
+
 function parse(fields: readonly string[]): TaskStateChange {
-  const of = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
+  const of = (name: string) => {
+    const at = fields.indexOf(name);
+    return at < 0 ? '' : (fields[at + 1] ?? '');
+  };
+  const service = of('service');
   return {
     type: 'task',
     key: of('key'),
     version: Number(of('version')),
     lastStatus: of('lastStatus') as LastStatus,
     desiredStatus: of('desiredStatus') as DesiredStatus,
+    ...(service !== '' && { service }),
   };
 }

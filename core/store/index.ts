@@ -5,6 +5,7 @@ import { createAccountSettingStore } from './account-setting-store.ts';
 import { createClusterStore } from './cluster-store.ts';
 import type { Connection } from './connection.ts';
 import { createScripts } from './scripts.ts';
+import { createServiceStore } from './service-store.ts';
 import type { Store } from './store.ts';
 import { createTaskDefinitionStore } from './task-definition-store.ts';
 import { createTaskStore } from './task-store.ts';
@@ -20,6 +21,7 @@ export interface StoreOptions {
 export function createStore(redis: Redis, { prefix, wake = () => {} }: StoreOptions): Store {
   const connection: Connection = { redis, run: createScripts(redis), prefix, wake };
   const workers = createWorkerStore(connection);
+  const tasks = createTaskStore(connection, workers.list);
   return {
     async identity() {
       const key = `${prefix}:store`;
@@ -28,7 +30,8 @@ export function createStore(redis: Redis, { prefix, wake = () => {} }: StoreOpti
     },
     clusters: createClusterStore(connection),
     taskDefinitions: createTaskDefinitionStore(connection),
-    tasks: createTaskStore(connection, workers.list),
+    tasks,
+    services: createServiceStore(connection, tasks),
     workers,
     accountSettings: createAccountSettingStore(connection),
   };

@@ -7,6 +7,15 @@
 import type { Tag } from '@aws-sdk/client-ecs';
 import type { Cluster, ClusterCounts } from '../cluster.ts';
 import type { Scope } from '../scope.ts';
+import type {
+  Service,
+  ServiceDeployment,
+  ServiceEvent,
+  ServiceKey,
+  ServiceName,
+  ServiceRevision,
+} from '../service/service.ts';
+import type { ServiceTask } from '../service-plan/service-task.ts';
 import type { DesiredStatus, Millis, Observed, Task, TaskKey, TaskSpec, Wanted } from '../task.ts';
 import type { TaskDefinition, TaskDefinitionBody, TaskDefinitionStatus } from '../task-definition.ts';
 import type { Worker, WorkerRegistration } from '../worker.ts';
@@ -40,11 +49,14 @@ export interface ClusterStore {
     name: string,
     change: (cluster: Cluster) => Cluster | undefined,
   ): Promise<StoredCluster | undefined>;
-  /** ACTIVE -> INACTIVE, unless tasks are live in it. */
+  /** ACTIVE -> INACTIVE, unless services or live tasks are in it. */
   delete(
     scope: Scope,
     name: string,
-  ): Promise<{ readonly outcome: 'deleted' | 'missing' | 'has-tasks'; readonly stored?: StoredCluster }>;
+  ): Promise<{
+    readonly outcome: 'deleted' | 'missing' | 'has-services' | 'has-tasks';
+    readonly stored?: StoredCluster;
+  }>;
   /** Names of ACTIVE clusters, in order. */
   list(scope: Scope, page: PageRequest): Promise<Page<string>>;
 }
@@ -93,6 +105,8 @@ export interface PlaceRequest {
   readonly clusterName: string;
   /** RunTask's clientToken with a digest of the request it came with. */
   readonly token?: { readonly value: string; readonly requestDigest: string };
+  /** The service that starts the tasks: nothing may have been decided for it since `revision` of its record. */
+  readonly service?: { readonly key: ServiceKey; readonly revision: number; readonly deploymentId: string };
 }
 
 export type PlaceResult =
@@ -108,7 +122,9 @@ export type PlaceResult =
    * that are still remembered.
    */
   | { readonly outcome: 'repeated' | 'token-conflict'; readonly tasks: readonly Task[]; readonly placed: number }
-  | { readonly outcome: 'cluster-inactive' };
+  | { readonly outcome: 'cluster-inactive' }
+  /** Something was decided for the service since: look again. */
+  | { readonly outcome: 'service-changed' };
 
 export interface TaskFilter {
   readonly clusterName: string;
@@ -186,12 +202,87 @@ export interface AccountSettingStore {
   principals(scope: Scope): Promise<readonly string[]>;
 }
 
+export interface StoredService {
+  readonly service: Service;
+  readonly revision: number;
+  /** Tasks of each deployment by lastStatus; kept as tasks come and go. */
+  readonly counts: Readonly<Record<string, { readonly running: number; readonly pending: number }>>;
+}
+
+/** A service with all that planning needs. */
+export interface ServiceLook extends StoredService {
+  /** Tasks that were placed since the service was last written. */
+  readonly started: readonly string[];
+  /** Tasks that are not accounted for yet. */
+  readonly tasks: readonly ServiceTask[];
+  /** Ids whose task is no longer remembered. */
+  readonly gone: readonly string[];
+  /** Its number in the list of services with work; undefined: it is not there. */
+  readonly work?: string;
+  /** When the service is to be looked at again. */
+  readonly timer?: Millis;
+  /** It stands in the line for capacity. */
+  readonly isWaiting: boolean;
+}
+
+/** What is written together with a service. */
+export interface ServiceWrite {
+  readonly service: Service;
+  readonly events?: readonly ServiceEvent[];
+  readonly settled?: readonly string[];
+  /** Entries of the history beside the service's own newest one. */
+  readonly history?: readonly ServiceDeployment[];
+  /** The tasks in ServiceLook.started were told of. */
+  readonly toldStarted?: boolean;
+  /** `new`: the service needs a look; `done`: it needs none, unless something happened since it was read. */
+  readonly work?: 'new' | 'done';
+  /** null: not before something happens; undefined: as it is. */
+  readonly lookAgainAt?: Millis | null;
+  /** Since when it waits for capacity; null: it does not; undefined: as it is. */
+  readonly waitsSince?: Millis | null;
+}
+
+export interface ServiceStore {
+  /** In the order of `names`. */
+  get(scope: Scope, clusterName: string, names: readonly string[]): Promise<readonly (StoredService | undefined)[]>;
+  look(key: ServiceKey): Promise<ServiceLook | undefined>;
+  /** `before` undefined: there must be none of that name. The new revision, if nobody else was quicker. */
+  write(
+    before: (Pick<StoredService, 'service' | 'revision'> & Partial<Pick<ServiceLook, 'work'>>) | undefined,
+    write: ServiceWrite,
+  ): Promise<number | 'conflict' | 'cluster-inactive'>;
+  /** Ends a look that changed nothing. False: somebody decided something meanwhile. */
+  rest(look: ServiceLook, lookAgainAt: Millis | undefined): Promise<boolean>;
+  /** For requests: `change` may be called again, and throw. The service gets a look. undefined: there is no service. */
+  change(
+    name: ServiceName,
+    change: (service: Service, stored: StoredService) => ServiceWrite | undefined,
+  ): Promise<StoredService | undefined>;
+  /** Says that the service needs a look, as when one of its tasks was protected. */
+  touch(key: ServiceKey): Promise<void>;
+  /** Newest first, at most a hundred. */
+  events(key: ServiceKey): Promise<readonly ServiceEvent[]>;
+  deployments(key: ServiceKey, ids: readonly string[]): Promise<readonly (ServiceDeployment | undefined)[]>;
+  /** Newest first, all that are remembered: at most a hundred. */
+  history(key: ServiceKey): Promise<readonly ServiceDeployment[]>;
+  revisions(key: ServiceKey, ids: readonly string[]): Promise<readonly (ServiceRevision | undefined)[]>;
+  /** Names of the ACTIVE services of a cluster, in order. */
+  list(scope: Scope, clusterName: string, page: PageRequest): Promise<Page<string>>;
+  /** Services that need a look: something happened, or it is time. Costs by what it returns. */
+  due(now: Millis, most: number): Promise<readonly ServiceKey[]>;
+  /** Takes those that have waited for capacity the longest out of the line. */
+  takeWaiting(most: number): Promise<readonly ServiceKey[]>;
+  /** Forgets at most `most` services that became INACTIVE before a moment; returns how many. */
+  purgeInactive(before: Millis, most: number): Promise<number>;
+}
+
 export interface Store {
   /** Random, made once: a store that has lost its data, or another one under the same prefix, has another. */
   identity(): Promise<string>;
   readonly clusters: ClusterStore;
   readonly taskDefinitions: TaskDefinitionStore;
   readonly tasks: TaskStore;
+  readonly services: ServiceStore;
   readonly workers: WorkerStore;
   readonly accountSettings: AccountSettingStore;
 }

@@ -64,6 +64,9 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
       request.token?.requestDigest ?? '',
       tokenLife,
       longestEventStream,
+      request.service?.key ?? '',
+      request.service?.revision ?? '',
+      request.service?.deploymentId ?? '',
     ];
     const specs = round.tasks.map(({ spec }) => spec);
     const rankings = rankForAll(specs, [...round.workers.values()], Date.now(), candidates);
@@ -115,6 +118,11 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
         }
         const answer = await reserve(scope, request, { id, tasks: waiting, workers: known });
         if (answer[0] === 'cluster-inactive') return { outcome: 'cluster-inactive' };
+        if (answer[0] === 'service-changed') {
+          if (placed.size === 0) return { outcome: 'service-changed' };
+          // What was placed is told; the rest is for the next look to decide.
+          break;
+        }
         if (answer[0] === 'token') {
           return await repeated(scope, answer[1] === request.token?.requestDigest, String(answer[2]));
         }

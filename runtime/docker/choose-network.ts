@@ -61,11 +61,11 @@ export async function chooseNetwork(
       // When the engine is away, nothing was found out.
       await context.engine.call((docker) => docker.ping());
       context.log.warn({ error }, 'sandboxes are connected by the engine, which is slow');
-      context.network = engineNetwork(context.names, `trying it failed (${engineWords(error)})`);
+      context.network = engineNetwork(context, `trying it failed (${engineWords(error)})`);
       return undefined;
     }
   }
-  context.network = engineNetwork(context.names, reason);
+  context.network = engineNetwork(context, reason);
   return undefined;
 }
 

@@ -17,6 +17,7 @@ import { named } from './pause.ts';
 import type { SandboxRecord } from './record.ts';
 import { removeContainerById } from './remove.ts';
 import { findRecord } from './sandbox.ts';
+import { tarOf } from './tar.ts';
 import { mountsOf } from './volumes.ts';
 
 /** Bytes of output. */
@@ -34,7 +35,10 @@ export async function createContainer(
     throw new DriverError('create', `"${config.name}" is not a valid container name.`);
   const record = await findRecord(context, config.sandboxId);
   if (!record) throw new DriverError('not-found', `There is no sandbox ${config.sandboxId}.`);
-  const handle = (id: string): ContainerHandle => ({ sandboxId: config.sandboxId, name: config.name, id });
+  const ready = async (id: string): Promise<ContainerHandle> => {
+    await putFiles(context, id, config);
+    return { sandboxId: config.sandboxId, name: config.name, id };
+  };
   const name = names.container(config.sandboxId, config.name);
   try {
     const body = await containerBody(context, config, record);
@@ -44,11 +48,24 @@ export async function createContainer(
     );
     if (signal?.aborted) await removeContainerById(context, id);
     checkCancelled(signal);
-    return handle(id);
+    return await ready(id);
   } catch (error) {
-    if (statusOf(error) === 409) return handle(await existingContainer(context, config, name, error));
+    if (statusOf(error) === 409) return await ready(await existingContainer(context, config, name, error));
     const missingImage = statusOf(error) === 404 && /no such image/i.test(engineWords(error));
     throw failure(missingImage ? 'image-not-found' : 'create', error);
+  }
+}
+
+/** Only into what has not run yet, so that nothing of a running container is overwritten. */
+async function putFiles({ engine }: Context, id: string, { files = [] }: ContainerConfig): Promise<void> {
+  if (files.length === 0) return;
+  const { State } = await engine.call((docker) => docker.getContainer(id).inspect());
+  if (State.Status !== 'created') return;
+  const tar = tarOf(files.map(({ path, text, mode }) => ({ path: path.slice(1), mode, data: Buffer.from(text) })));
+  try {
+    await engine.call((docker) => docker.getContainer(id).putArchive(tar, { path: '/' }));
+  } catch (error) {
+    throw failure('create', error);
   }
 }
 

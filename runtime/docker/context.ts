@@ -7,6 +7,7 @@ import type { Engine } from './engine.ts';
 import type { EngineFacts } from './facts.ts';
 import type { Leases } from './leases.ts';
 import type { Names } from './names.ts';
+import type { PacketFilter } from './packet-filter.ts';
 import type { Pause } from './pause.ts';
 import type { Records } from './record.ts';
 import type { SandboxNetwork } from './sandbox-network.ts';
@@ -33,6 +34,8 @@ export interface Context {
   cgroups: Cgroups;
   /** Set when the driver is opened. */
   network: SandboxNetwork;
+  /** Set when the driver is opened. */
+  filter: PacketFilter;
 }
 
 /** What this process did to containers, by container id: it tells how to read their end. */

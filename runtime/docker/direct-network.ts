@@ -13,6 +13,7 @@ import { ensureNetwork } from './network.ts';
 import type { SandboxNetwork, StartedPause } from './sandbox-network.ts';
 import {
   bridgeExists,
+  cableCounters,
   connectCable,
   cutCable,
   exists,
@@ -37,7 +38,7 @@ const CHECK = 5000;
 type Needs = Pick<Context, 'engine' | 'names' | 'range' | 'leases' | 'log'>;
 
 export async function directNetwork(context: Needs, bridge: string): Promise<SandboxNetwork> {
-  const { range, log } = context;
+  const { range, log, leases, names } = context;
   const prefixLength = Number(range.subnet.split('/')[1]);
   const known = await Promise.all(
     Object.entries(defaults).map(async (entry) => ((await exists(`/proc/sys/${entry[0]}`)) ? [entry] : [])),
@@ -87,6 +88,10 @@ export async function directNetwork(context: Needs, bridge: string): Promise<San
         await namespace.close();
       }
       return { macAddress: macAddressOf(pause.address) };
+    },
+    async counters(sandboxId) {
+      const address = leases.of(names.sandbox(sandboxId));
+      return address === undefined ? undefined : await cableCounters(address);
     },
     async close() {
       clearInterval(timer);

@@ -27,10 +27,20 @@ import { readLogs } from './logs.ts';
 import { namesOf } from './names.ts';
 import { ensureNetwork, type OwnNetwork } from './network.ts';
 import { mostOpenFiles } from './open-files.ts';
+import { noFilter, openPacketFilter, removeFilter, whyNoFilter } from './packet-filter.ts';
 import type { Pause } from './pause.ts';
 import { ensurePauseImage } from './pause-image.ts';
 import { openRecords } from './record.ts';
-import { addressesInUse, clean, listOurs, recover, removeUntaken, takenSandboxes, untaken } from './recover.ts';
+import {
+  addressesInUse,
+  clean,
+  groupsOf,
+  listOurs,
+  recover,
+  removeUntaken,
+  takenSandboxes,
+  untaken,
+} from './recover.ts';
 import { removeContainerById } from './remove.ts';
 import { createSandbox, discardPooled, makePooled, removeSandbox } from './sandbox.ts';
 import { noNetwork } from './sandbox-network.ts';
@@ -92,6 +102,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       turns: createTurns(),
       cgroups: await openCgroups(owner, facts),
       network: noNetwork,
+      filter: noFilter('the driver is not open'),
     };
   };
 
@@ -111,10 +122,14 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     onError: (error) => log.warn({ error }, 'the warm pool has a problem'),
   });
 
+  /** One that only looks around leaves the commands of whoever works here alone. */
+  let opened = false;
+
   return {
     name: 'docker',
 
     async open() {
+      opened = true;
       const ready = await context();
       const cables = await listCables();
       const [image, containers] = await Promise.all([
@@ -129,6 +144,11 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       const tried = await chooseNetwork(ready, network, choice, cables).catch((error: unknown) => {
         throw failure('engine', error);
       });
+      const unfiltered = ready.network.slow ?? (await whyNoFilter({ names, range: networkRange }));
+      ready.filter =
+        unfiltered === undefined
+          ? await openPacketFilter({ ...ready, bridge: network.bridge, groups: await groupsOf(ready, containers) })
+          : noFilter(unfiltered);
       const { usable, useless } = await untaken(ready, containers, network, image);
       const surplus = [...usable, ...(tried ? [tried.pause] : [])].filter((pause) => !pool.adopt(pause));
       tidying = Promise.all([
@@ -143,16 +163,21 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       watch.close();
       await pool.close();
       await tidying;
-      await (await preparing?.catch(() => undefined))?.network.close();
+      const ready = await preparing?.catch(() => undefined);
+      await Promise.all([ready?.network.close(), ready?.filter.close()]);
       engine.close();
     },
 
     async capabilities() {
       const ready = await context();
       const maxOpenFiles = await mostOpenFiles();
-      const slow = ready.network === noNetwork ? await whyNotDirect(ready.facts, choice) : ready.network.slow;
-      return { ...capabilitiesOf(ready, slow), ...(maxOpenFiles === undefined ? {} : { maxOpenFiles }) };
+      const isOpen = ready.network !== noNetwork;
+      const slow = isOpen ? ready.network.slow : await whyNotDirect(ready.facts, choice);
+      const unfiltered = isOpen ? ready.filter.missing : (slow ?? (await whyNoFilter({ names, range: networkRange })));
+      return { ...capabilitiesOf(ready, slow, unfiltered), ...(maxOpenFiles === undefined ? {} : { maxOpenFiles }) };
     },
+
+    offer: async (services) => await (await context()).filter.offer(services),
 
     pullImage: createPullImage(engine, options.pullPatience ?? 60_000, log),
 
@@ -206,7 +231,10 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     async recover() {
       const ready = await context();
-      const [found, withVolumes] = await Promise.all([recover(ready), sandboxesWithVolumes(ready)]);
+      const [found, withVolumes] = await Promise.all([
+        recover(ready, { endCommands: opened }),
+        sandboxesWithVolumes(ready),
+      ]);
       const known = new Set(found.map(({ id }) => id));
       const others = [...withVolumes].filter((id) => !known.has(id));
       return [...found, ...others.map((id) => ({ id, sandbox: undefined, labels: {}, containers: [] }))];
@@ -216,6 +244,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       await tidying;
       const ready = await context();
       const report = await clean(ready);
+      await removeFilter(names);
       return { ...report, volumes: await removeAllVolumes(ready) };
     },
   };
@@ -238,7 +267,11 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   }
 }
 
-function capabilitiesOf({ facts, cgroups, diskQuota }: Context, slow: string | undefined): Capabilities {
+function capabilitiesOf(
+  { facts, cgroups, diskQuota }: Context,
+  slow: string | undefined,
+  unfiltered: string | undefined,
+): Capabilities {
   const limitations = [
     ...(cgroups.enforced
       ? []
@@ -248,14 +281,17 @@ function capabilitiesOf({ facts, cgroups, diskQuota }: Context, slow: string | u
     ...(slow === undefined
       ? []
       : [`The engine connects sandboxes to their network, so that tasks start at half the speed, because ${slow}.`]),
+    ...(unfiltered === undefined
+      ? []
+      : [
+          `Tasks reach every service of this host and can pretend to have each other's addresses, and there is no task metadata endpoint, because ${unfiltered}.`,
+        ]),
     diskQuota.enforced
       ? 'Ephemeral storage is enforced for what each container writes into its own file system; what containers write into shared volumes is not counted.'
       : `Ephemeral storage is accounted but not enforced, because ${diskQuota.reason}: a container may fill the disk. An engine whose data root is on xfs mounted with pquota enforces it.`,
-    ...(facts.remapsUsers || facts.rootless
-      ? [
-          'The engine maps the users of containers to others of its host: files in directories of the host that they mount must belong to those.',
-        ]
-      : []),
+    facts.remapsUsers || facts.rootless
+      ? 'The engine maps the users of containers to others of its host: files in directories of the host that they mount must belong to those.'
+      : "The users of containers, root too, are users of the engine's host, held back by capabilities and seccomp alone: an engine with userns-remap or a rootless one gives them others.",
     ...(facts.pidsLimit ? [] : ['The engine cannot limit the number of processes (no pids controller).']),
   ];
   return {
@@ -267,6 +303,7 @@ function capabilitiesOf({ facts, cgroups, diskQuota }: Context, slow: string | u
     exec: true,
     stats: true,
     isolation: 'container',
+    separateNetworks: unfiltered === undefined,
     architecture: facts.architecture,
     limitations,
   };

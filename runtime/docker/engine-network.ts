@@ -1,10 +1,11 @@
 /** Sandboxes that the engine connects to its network: works with any engine, and is slow. */
 import { macAddressOf } from '../addresses.ts';
 import { DriverError } from '../driver.ts';
-import type { Names } from './names.ts';
+import type { Context } from './context.ts';
+import { networkCounters } from './network-counters.ts';
 import type { SandboxNetwork } from './sandbox-network.ts';
 
-export function engineNetwork(names: Names, slow: string): SandboxNetwork {
+export function engineNetwork({ engine, names }: Pick<Context, 'engine' | 'names'>, slow: string): SandboxNetwork {
   return {
     slow,
     configure: async (address, sysctls) => ({
@@ -15,6 +16,14 @@ export function engineNetwork(names: Names, slow: string): SandboxNetwork {
       const endpoint = networks[names.network];
       if (endpoint?.IPAddress !== address) throw new DriverError('engine', 'The sandbox ended while it was started.');
       return { macAddress: endpoint.MacAddress || macAddressOf(address) };
+    },
+    async counters(sandboxId) {
+      const { networks } = await engine.call((docker) =>
+        docker.getContainer(names.sandbox(sandboxId)).stats({ stream: false, 'one-shot': true }),
+      );
+      // Named as in the container: one, because it is on one network.
+      const [counters] = Object.values(networks ?? {});
+      return counters && networkCounters((direction, what) => counters[`${direction}_${what}`] ?? 0);
     },
     close: async () => {},
   };

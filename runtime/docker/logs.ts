@@ -85,10 +85,17 @@ interface Place {
   unseen(stream: AsyncIterable<Uint8Array>): AsyncIterable<LogChunk>;
 }
 
+/**
+ * Milliseconds. An engine whose reader is overtaken by the rotation of its files gives some records again. They are told
+ * by their age from those that come after the clock was set back.
+ */
+const stale = 2_000;
+
 /** A position is a time, and how many records of that very time have been seen: `2026-01-02T03:04:05.123456789Z/2`. */
 function createPlace(records: ReadRecords, start: number | undefined, after: string | undefined): Place {
   let [last = '', seenAtLast = 0] = readPosition(after);
   const milliseconds = createMilliseconds();
+  let newest: Uint8Array | undefined;
   return {
     since: () => (last ? engineTime(last) : secondsOf(start)),
     async *unseen(stream) {
@@ -97,8 +104,13 @@ function createPlace(records: ReadRecords, start: number | undefined, after: str
       for await (const { stream: from, time, data } of records(stream)) {
         if (skip > 0 && time === again) {
           skip -= 1;
+          newest = data;
           continue;
         }
+        // Engines repeat one now and then when they change from file to file.
+        if (time === last && newest !== undefined && Buffer.compare(newest, data) === 0) continue;
+        newest = data;
+        if (time < last && Date.now() - milliseconds(time) > stale) continue;
         seenAtLast = time === last ? seenAtLast + 1 : 1;
         last = time;
         yield { stream: from, data, at: milliseconds(time), position: `${time}/${seenAtLast}` };

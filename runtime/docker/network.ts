@@ -15,7 +15,12 @@ const BRIDGE_NAME = 'com.docker.network.bridge.name';
 
 /** At most 15 characters, which the kernel allows. */
 function bridgeOf(owner: string): string {
-  return `longs-${createHash('sha256').update(owner).digest('hex').slice(0, 9)}`;
+  return `longs-${hashOf(owner)}`;
+}
+
+/** Nine hexadecimal digits: short names of what belongs to this owner on the host. */
+export function hashOf(owner: string): string {
+  return createHash('sha256').update(owner).digest('hex').slice(0, 9);
 }
 
 /**

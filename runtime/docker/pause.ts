@@ -149,10 +149,10 @@ export function addressOf(
 }
 
 /** After the pause container of this name was removed. */
-export async function releaseAddress({ leases }: Context, name: string): Promise<void> {
+export async function releaseAddress({ leases, filter }: Context, name: string): Promise<void> {
   const address = leases.of(name);
   if (address === undefined) return;
-  await awaitCableGone(address);
+  await Promise.all([awaitCableGone(address), filter.dismiss(address)]);
   leases.release(name);
 }
 

@@ -9,6 +9,7 @@ export interface SandboxRecord {
   /** The containers to come, with their own limits. */
   readonly containers?: readonly { readonly name: string; readonly limits: Limits }[];
   readonly volumes?: readonly VolumeConfig[];
+  readonly group?: string;
 }
 
 /**
@@ -25,8 +26,8 @@ export interface Records {
   list(): Promise<readonly string[]>;
 }
 
-export function recordOf({ labels, limits, containers, volumes }: SandboxConfig): SandboxRecord {
-  return { labels, limits, containers: containers?.map(({ name, limits }) => ({ name, limits })), volumes };
+export function recordOf({ labels, limits, containers, volumes, group }: SandboxConfig): SandboxRecord {
+  return { labels, limits, containers: containers?.map(({ name, limits }) => ({ name, limits })), volumes, group };
 }
 
 export function parseRecord(text: string | undefined): SandboxRecord | undefined {

@@ -82,7 +82,27 @@ export function addressesInUse(
   return used;
 }
 
-export async function recover(context: Context): Promise<readonly RecoveredSandbox[]> {
+/** Group by address of the sandboxes that somebody took. */
+export async function groupsOf(
+  context: Context,
+  containers: readonly Docker.ContainerInfo[],
+): Promise<ReadonlyMap<string, string | undefined>> {
+  const groups = new Map<string, string | undefined>();
+  for (const info of takenSandboxes(context, containers)) {
+    const address = addressOf(context, factsOfListed(info));
+    if (address === undefined) continue;
+    const id = info.Labels[SANDBOX] ?? context.names.parse(info.Names[0] ?? '').sandboxId;
+    const record = parseRecord(info.Labels[RECORD]) ?? (await context.records.get(id));
+    groups.set(address, record?.group);
+  }
+  return groups;
+}
+
+/** @param endCommands also ends commands that an earlier process ran in containers */
+export async function recover(
+  context: Context,
+  { endCommands }: { readonly endCommands: boolean },
+): Promise<readonly RecoveredSandbox[]> {
   const found = new Map<string, { pause?: Docker.ContainerInfo; containers: Docker.ContainerInfo[] }>();
   const entry = (id: string) => {
     const known = found.get(id) ?? { containers: [] };
@@ -103,7 +123,7 @@ export async function recover(context: Context): Promise<readonly RecoveredSandb
       const carrier = [pause, ...containers].find((info) => info?.Labels[RECORD]);
       const record = parseRecord(carrier?.Labels[RECORD]) ?? (await context.records.get(id));
       if (record) context.records.remember(id, record);
-      const states = await Promise.all(containers.map((info) => inspectState(context, info.Id)));
+      const states = await Promise.all(containers.map((info) => inspectState(context, info.Id, endCommands)));
       return {
         id,
         sandbox: running ? sandboxOf(context, id, running) : undefined,
@@ -114,10 +134,10 @@ export async function recover(context: Context): Promise<readonly RecoveredSandb
   );
 }
 
-async function inspectState(context: Context, id: string): Promise<ContainerState | undefined> {
+async function inspectState(context: Context, id: string, endCommands: boolean): Promise<ContainerState | undefined> {
   try {
     const found = await context.looks(() => context.engine.call((docker) => docker.getContainer(id).inspect()));
-    await endLeftCommands(context, found);
+    if (endCommands) await endLeftCommands(context, found);
     return stateOf(context, found);
   } catch (error) {
     if (statusOf(error) === 404) return undefined;

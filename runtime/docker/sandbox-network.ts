@@ -3,7 +3,7 @@
  * takes three times as long as doing it ourselves (direct-network.ts), which needs the engine's host to be ours.
  */
 import type Docker from 'dockerode';
-import { DriverError } from '../driver.ts';
+import { DriverError, type NetworkCounters } from '../driver.ts';
 
 export interface SandboxNetwork {
   /** Why sandboxes start slowly; undefined: they do not. */
@@ -15,6 +15,8 @@ export interface SandboxNetwork {
    * @throws AddressTakenError when another sandbox has its address
    */
   attach(pause: StartedPause, sysctls: Readonly<Record<string, string>>): Promise<{ readonly macAddress: string }>;
+  /** What went through a sandbox's interface so far; undefined: it has none (any more). */
+  counters(sandboxId: string): Promise<NetworkCounters | undefined>;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export interface StartedPause {
 export const noNetwork: SandboxNetwork = {
   configure: refuse,
   attach: refuse,
+  counters: refuse,
   close: async () => {},
 };
 

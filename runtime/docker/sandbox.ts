@@ -30,6 +30,7 @@ export async function createSandbox(
   const done = pool.busy();
   try {
     const [pause] = await Promise.all([takeOrMake(context, pool, config), makeLimits(context, config)]);
+    await context.filter.admit(pause.ipv4Address, config.group);
     if (signal?.aborted) await removeSandbox(context, config.id);
     checkCancelled(signal);
     return sandboxOf(context, config.id, pause);
@@ -76,6 +77,7 @@ async function takePooled(context: Context, pool: Pool<Pause>, config: SandboxCo
       const [, alive] = await Promise.all([
         context.engine.call((docker) => docker.getContainer(name).rename({ name: taken })),
         isRunning(context, id),
+        context.filter.admit(pause.ipv4Address, config.group),
       ]);
       context.leases.rename(name, taken);
       if (alive) return pause;

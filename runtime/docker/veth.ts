@@ -6,7 +6,8 @@ import { execFile } from 'node:child_process';
 import { access, type FileHandle, readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { macAddressOf } from '../addresses.ts';
-import { DriverError } from '../driver.ts';
+import { DriverError, type NetworkCounters } from '../driver.ts';
+import { counted, networkCounters } from './network-counters.ts';
 import { environment, openShell, quoted, type Shell } from './shell.ts';
 
 export interface Cable {
@@ -121,6 +122,19 @@ export async function connectCable(shell: Shell, namespace: FileHandle, cable: C
   if (refused === undefined)
     throw new DriverError('engine', `The sandbox could not be connected to ${bridge}: ${failed}`);
   throw new DriverError('create', `The sysctl ${refused.replaceAll('/', '.')} could not be set.`);
+}
+
+/** Counted at the end on the bridge, where the sandbox's directions are the other way round; undefined: no such cable. */
+export async function cableCounters(address: string): Promise<NetworkCounters | undefined> {
+  const folder = `${DEVICES}/${vethOf(address)}/statistics`;
+  const names = (['tx', 'rx'] as const).flatMap((end) => counted.map((what) => `${end}_${what}`));
+  const values = new Map<string, number>();
+  for (const name of names) {
+    const text = await ifThere(readFile(`${folder}/${name}`, 'utf8'));
+    if (text === undefined) return undefined;
+    values.set(name, Number(text));
+  }
+  return networkCounters((direction, what) => values.get(`${direction === 'rx' ? 'tx' : 'rx'}_${what}`) ?? 0);
 }
 
 /** Puts an end that lost its bridge on a new one. */

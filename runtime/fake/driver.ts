@@ -171,9 +171,12 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       exec: true,
       stats: true,
       isolation: 'none',
+      separateNetworks: false,
       architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
       limitations: ['Containers are simulated: nothing runs.'],
     }),
+
+    offer: async () => {},
 
     async pullImage({ image, digest, container, onProgress, signal }) {
       cancelled(signal);

@@ -7,6 +7,7 @@ import { isValidContainerName } from '../docker/names.ts';
 import {
   type ContainerConfig,
   type ContainerExit,
+  type ContainerFile,
   type ContainerHandle,
   type ContainerState,
   DriverError,
@@ -80,6 +81,7 @@ async function prepare(context: Context, machine: Machine, config: ContainerConf
     ),
   ]);
   for (const { source, path } of [...mounts, ...own]) await fill(machine, paths.rootfs, path, source);
+  for (const file of config.files ?? []) await putFile(machine, paths.rootfs, file);
   const user = resolveUser(
     config.user || image.user,
     await readInside(machine, paths.rootfs, '/etc/passwd'),
@@ -169,6 +171,13 @@ export async function readInside({ agent }: Machine, rootfs: string, path: strin
       throw error;
     },
   );
+}
+
+/** Over what the image has there. */
+async function putFile({ agent }: Machine, rootfs: string, { path, text, mode }: ContainerFile): Promise<void> {
+  const data = Buffer.from(text);
+  for (let at = 0; at === 0 || at < data.length; at += maxData)
+    await agent.call('write-inside', rootfs, path, mode, data.subarray(at, at + maxData), at === 0 ? '' : 'append');
 }
 
 /** A file of any size. */

@@ -25,10 +25,10 @@ import { prepareGuest } from './guest.ts';
 import { openImageCache } from './image-cache.ts';
 import { readLogs } from './logs.ts';
 import { leave, type Machine, makeMachine, sandboxOf, uidOf } from './machine.ts';
-import { ensureNetwork } from './network.ts';
+import { openNetwork } from './network.ts';
 import { killProcessesOf } from './processes.ts';
 import { openQemu, qemuVersion } from './qemu.ts';
-import { listRecorded, recover, takeBack } from './recover.ts';
+import { groupsIn, listRecorded, recover, takeBack } from './recover.ts';
 import { registryImages } from './registry-images.ts';
 import { checkSandbox, removeMachine, removeSandbox, sizeFor, takeMachine } from './sandbox.ts';
 import { openSnapshots } from './snapshot.ts';
@@ -80,7 +80,7 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
     await killProcessesOf(uidOf(networkRange.gateway));
     const acceleration = await chooseAcceleration(guest, uidOf(networkRange.gateway));
     const vmm = await openQemu({ guest, acceleration });
-    const network = await ensureNetwork(owner, networkRange, addresses);
+    const network = await openNetwork({ owner, range: networkRange, groups: await groupsIn(machinesFolder), log });
     source = (await engineAnswers(options.dockerHost))
       ? engineImages(options.dockerHost, images, PULL_PATIENCE, log)
       : registryImages(images, join(options.cacheDir, 'images'));
@@ -150,9 +150,12 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       const context = await opening?.catch(() => undefined);
       source?.close();
       for (const machine of context?.machines.values() ?? []) leave(machine);
+      await context?.network.filter.close();
     },
 
     capabilities: async () => capabilitiesOf(await opening, await whatIsMissing()),
+
+    offer: async (services) => await (await opened()).network.filter.offer(services),
 
     async pullImage(request) {
       checkCancelled(request.signal);
@@ -220,6 +223,7 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       const context = await opening?.catch(() => undefined);
       for (const machine of context?.machines.values() ?? []) leave(machine);
       context?.machines.clear();
+      await context?.network.filter.close();
       return await removeEverything(owner, machinesFolder, context?.groups ?? (await openGroups(owner)));
     },
   };
@@ -236,6 +240,7 @@ function capabilitiesOf(context: Context | undefined, missing: readonly string[]
     exec: true,
     stats: true,
     isolation: 'vm',
+    separateNetworks: true,
     architecture: 'amd64',
     limitations: [
       ...missing,

@@ -24,11 +24,12 @@ const self = fileURLToPath(import.meta.url);
 /** To be changed with what the first file system holds where. */
 const LAYOUT = '1';
 
-/** Where the sources of the programs in C are: beside this file, or in the sources that it was compiled from. */
+/** Where the sources of the programs in C are: this file may have been compiled, and put together with others. */
 async function sourceFolder(): Promise<string> {
-  const here = dirname(self);
-  for (const folder of [here, here.replace(/\/dist\/runtime\/microvm$/, '/runtime/microvm')])
-    if (await isThere(join(folder, 'guest', 'main.c'))) return folder;
+  for (let folder = dirname(self); folder !== '/'; folder = dirname(folder)) {
+    const found = join(folder, 'runtime', 'microvm');
+    if (await isThere(join(found, 'guest', 'main.c'))) return found;
+  }
   throw new DriverError('engine', 'The sources of the agent for virtual machines are not in this installation.');
 }
 

@@ -1,34 +1,37 @@
 /**
- * The bridge that machines are on. Rules of the kernel's packet filter let a machine speak with its own address only,
- * and translate what leaves the host. Everything carries the owner's name, so that `remove` finds it.
+ * The bridge that machines are on. What a machine may send and reach is decided by the same packet filter as for
+ * containers: a machine's device is named after its address as a container's cable is.
  */
 import { createHash } from 'node:crypto';
 import { access, readFile, writeFile } from 'node:fs/promises';
-import { type Addresses, macAddressOf } from '../addresses.ts';
+import { namesOf } from '../docker/names.ts';
+import { openPacketFilter, type PacketFilter, removeFilter } from '../docker/packet-filter.ts';
+import { vethOf } from '../docker/veth.ts';
 import { DriverError, type NetworkRange } from '../driver.ts';
+import type { Log } from '../log.ts';
 import { runProgram } from './commands.ts';
 
 export interface MachineNetwork {
   readonly bridge: string;
+  readonly filter: PacketFilter;
   /** Name of the network device of the machine with this address. At most 15 characters, which the kernel allows. */
   tapOf(address: string): string;
 }
 
-const nameOf = (owner: string) => createHash('sha256').update(owner).digest('hex').slice(0, 8);
-export const bridgeOf = (owner: string): string => `longs-m${nameOf(owner)}`;
-const tableOf = (owner: string) => `longshore_${nameOf(owner)}`;
-
-export function tapOf(address: string): string {
-  const hex = address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));
-  return `longs-t${hex.join('')}`;
+export interface NetworkOptions {
+  readonly owner: string;
+  readonly range: NetworkRange;
+  /** Group by address, of the machines that are there. */
+  readonly groups: ReadonlyMap<string, string | undefined>;
+  readonly log: Log;
 }
 
+const nameOf = (owner: string) => createHash('sha256').update(owner).digest('hex').slice(0, 8);
+export const bridgeOf = (owner: string): string => `longs-m${nameOf(owner)}`;
+const tableOf = (owner: string) => `longshore_nat_${nameOf(owner)}`;
+
 /** Idempotent. @throws DriverError kind engine */
-export async function ensureNetwork(
-  owner: string,
-  range: NetworkRange,
-  addresses: Pick<Addresses, 'all'>,
-): Promise<MachineNetwork> {
+export async function openNetwork({ owner, range, groups, log }: NetworkOptions): Promise<MachineNetwork> {
   const bridge = bridgeOf(owner);
   const prefix = range.subnet.split('/')[1];
   if (!(await bridgeExists(bridge))) {
@@ -37,22 +40,25 @@ export async function ensureNetwork(
       if (!(await bridgeExists(bridge))) throw error;
     });
   }
-  await runProgram('ip', ['address', 'flush', 'dev', bridge]);
-  await runProgram('ip', ['address', 'add', `${range.gateway}/${prefix}`, 'dev', bridge]);
+  const own = `${range.gateway}/${prefix}`;
+  const shown = await runProgram('ip', ['-4', 'address', 'show', 'dev', bridge]);
+  if (!shown.includes(` ${own} `)) {
+    await runProgram('ip', ['address', 'flush', 'dev', bridge]);
+    await runProgram('ip', ['address', 'add', own, 'dev', bridge]);
+  }
   await runProgram('ip', ['link', 'set', bridge, 'up']);
   await forward();
-  await loadRules(owner, range, bridge, addresses.all());
+  await masquerade(owner, range, bridge);
   await passEngine('-I', bridge);
-  return { bridge, tapOf };
+  const filter = await openPacketFilter({ names: namesOf(owner), bridge, range, log, groups });
+  return { bridge, filter, tapOf: vethOf };
 }
 
 /** True when there was something to remove. */
 export async function removeNetwork(owner: string): Promise<boolean> {
   const bridge = bridgeOf(owner);
-  const tables = ['bridge', 'ip'].map((family) => `${family} ${tableOf(owner)}`);
-  // One that is not there cannot be deleted, so each is made first.
-  const input = tables.map((table) => `table ${table}\ndelete table ${table}\n`).join('');
-  await runProgram('nft', ['-f', '-'], { input }).catch(ignoreAbsent);
+  await removeFilter(namesOf(owner));
+  await runProgram('nft', ['-f', '-'], { input: removal(owner) }).catch(ignoreAbsent);
   await passEngine('-D', bridge);
   if (!(await bridgeExists(bridge))) return false;
   await runProgram('ip', ['link', 'delete', bridge]);
@@ -71,35 +77,9 @@ async function forward(): Promise<void> {
   if ((await readFile(file, 'utf8')).trim() !== '1') await writeFile(file, '1');
 }
 
-/** A machine's device, hardware address and address belong together; what says otherwise is dropped, as is IPv6. */
-async function loadRules(
-  owner: string,
-  { subnet }: NetworkRange,
-  bridge: string,
-  addresses: readonly string[],
-): Promise<void> {
-  const table = tableOf(owner);
-  const triples = addresses.map((address) => `"${tapOf(address)}" . ${macAddressOf(address)} . ${address}`);
-  const taps = addresses.map((address) => `"${tapOf(address)}"`);
-  const rules = `
-table bridge ${table}
-delete table bridge ${table}
-table bridge ${table} {
-  set taps { type ifname; elements = { ${taps.join(', ')} } }
-  set own { type ifname . ether_addr . ipv4_addr; elements = { ${triples.join(', ')} } }
-  chain from_machine {
-    ether type ip iifname . ether saddr . ip saddr @own accept
-    ether type arp iifname . ether saddr . arp saddr ip @own iifname . arp saddr ether . arp saddr ip @own accept
-    drop
-  }
-  chain prerouting {
-    type filter hook prerouting priority -300; policy accept;
-    iifname @taps jump from_machine
-  }
-}
-table ip ${table}
-delete table ip ${table}
-table ip ${table} {
+/** What leaves the host carries the host's address. */
+async function masquerade(owner: string, { subnet }: NetworkRange, bridge: string): Promise<void> {
+  const rules = `${removal(owner)}table ip ${tableOf(owner)} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr ${subnet} oifname != "${bridge}" masquerade
@@ -107,6 +87,11 @@ table ip ${table} {
 }
 `;
   await runProgram('nft', ['-f', '-'], { input: rules });
+}
+
+/** What is not there cannot be deleted, so it is made first. */
+function removal(owner: string): string {
+  return `table ip ${tableOf(owner)}\ndelete table ip ${tableOf(owner)}\n`;
 }
 
 /** A Docker Engine on the same host drops what it does not know, and offers a chain for exceptions. */

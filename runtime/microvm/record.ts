@@ -21,6 +21,8 @@ export interface SandboxRecord {
   readonly id: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly limits: Limits;
+  /** Those of one group reach each other. */
+  readonly group?: string;
   /** Names of its volumes, each in the folder of its index. */
   readonly volumes: readonly string[];
 }

@@ -33,6 +33,14 @@ async function recordEnd(folder: string, record: MachineRecord): Promise<Machine
   return ended;
 }
 
+/** Group by address, of the machines that somebody has taken. */
+export async function groupsIn(folder: string): Promise<ReadonlyMap<string, string | undefined>> {
+  const records = await Promise.all((await machineFolders(folder)).map((name) => readRecord(join(folder, name))));
+  return new Map(
+    records.flatMap((record) => (record?.sandbox ? [[record.address, record.sandbox.group] as const] : [])),
+  );
+}
+
 /** Without asking the machines: which there are. */
 export async function listRecorded(folder: string): Promise<readonly RecoveredSandbox[]> {
   const records = await Promise.all((await machineFolders(folder)).map((name) => readRecord(join(folder, name))));

@@ -69,9 +69,11 @@ export async function takeMachine(context: Context, machine: Machine, config: Sa
         id: config.id,
         labels: config.labels,
         limits,
+        ...(config.group === undefined ? {} : { group: config.group }),
         volumes: (config.volumes ?? []).map(({ name }) => name),
       },
     }));
+    await context.network.filter.admit(address, config.group);
     return { ...facts, id: config.id };
   } catch (error) {
     throw error instanceof AgentError ? new DriverError('engine', error.message, { cause: error }) : error;
@@ -124,5 +126,6 @@ export async function removeSandbox(context: Context, id: string): Promise<void>
 
 export async function removeMachine(context: Context, machine: Machine): Promise<void> {
   leave(machine);
+  if (machine.record.sandbox) await context.network.filter.dismiss(machine.address);
   await destroyMachine(context, machine.address);
 }

@@ -74,7 +74,9 @@ export interface Growth {
   readonly kind: Kind;
   readonly before: number;
   readonly after: number;
-  /** What is there and was not, when there is more than there may be. */
+  /** There are more than there may be. */
+  readonly leaks: boolean;
+  /** What is new and belongs to no container that the engine still has. */
   readonly left: readonly string[];
 }
 
@@ -83,10 +85,11 @@ export interface Growth {
  */
 export function growthOf(before: Holdings, after: Holdings, slack: Partial<Record<Kind, number>> = {}): Growth[] {
   return (Object.keys(after) as Kind[]).map((kind) => {
-    const more = after[kind].length - before[kind].length;
-    const known = new Set(before[kind]);
-    const left = more > (slack[kind] ?? 0) ? after[kind].filter((name) => !known.has(name)) : [];
-    return { kind, before: before[kind].length, after: after[kind].length, left };
+    const leaks = after[kind].length - before[kind].length > (slack[kind] ?? 0);
+    const isNew = (name: string) => !before[kind].includes(name);
+    const isLive = (name: string) => kind !== 'containers' && after.containers.some((id) => name.includes(id));
+    const left = leaks ? after[kind].filter((name) => isNew(name) && !isLive(name)) : [];
+    return { kind, before: before[kind].length, after: after[kind].length, leaks, left };
   });
 }
 
@@ -107,7 +110,8 @@ function processesOf(roles: readonly number[], installation: string, traces: Tra
       const cgroup = read(`/proc/${pid}/cgroup`);
       const is =
         own.has(Number(pid)) || cgroup.includes(`longshore-${installation}`) || ids.some((id) => command.includes(id));
-      return is ? [`${pid} ${command.slice(0, 80)}`] : [];
+      const place = cgroup.split('\n').find((line) => line.includes('longshore-')) ?? '';
+      return is ? [`${pid} ${command.slice(0, 140)} ${place}`.trim()] : [];
     });
 }
 

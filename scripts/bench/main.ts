@@ -8,7 +8,7 @@ import { describeMachine } from './machine.ts';
 import type { Scenario, ScenarioResult } from './scenario.ts';
 import { formatTable } from './table.ts';
 
-type Name = 'launch' | 'chain' | 'api' | 'control' | 'idle' | 'leaks';
+type Name = 'launch' | 'chain' | 'api' | 'control' | 'idle' | 'leaks' | 'exec';
 
 /** Loaded when they are asked for: each needs other parts. */
 const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
@@ -18,9 +18,10 @@ const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
   control: async () => (await import('./control.ts')).control,
   idle: async () => (await import('./idle.ts')).idle,
   leaks: async () => (await import('./leaks.ts')).leaks,
+  exec: async () => (await import('./exec.ts')).exec,
 };
 
-const usage = `Usage: npm run bench -- [launch] [chain] [api] [control] [idle] [leaks] [--quick] [--json <file>]
+const usage = `Usage: npm run bench -- [launch] [chain] [api] [control] [idle] [leaks] [exec] [--quick] [--json <file>]
 
 Measures this host; without names, everything (about half an hour).
 
@@ -30,6 +31,7 @@ Measures this host; without names, everything (about half an hour).
   control  tasks per second through API, queue and simulated workers, without containers
   idle     memory and seconds to ready of a default set-up
   leaks    50 tasks started and stopped: fails when anything of them stays; needs the same as launch
+  exec     a key's echo in a terminal of ECS Exec against \`docker exec -it\`; needs the same
 
   --quick        small samples: shows that it works, not how fast it is
   --rounds <n>   how often measurements are repeated

@@ -105,7 +105,7 @@ describe('a task', () => {
       containers: { app: { startedAt: 5 } },
     }));
     expect(task.version).toBe(2);
-    expect(await counts()).toEqual({ pending: 0, running: 1, live: 1 });
+    expect(await counts()).toEqual({ pending: 0, running: 1, live: 1, services: 0, draining: 0 });
     await store.tasks.want(scope, task.spec.taskId, ({ wanted }) => ({
       ...wanted,
       stop: { code: 'UserInitiated', reason: 'x', at: 6 },
@@ -117,7 +117,7 @@ describe('a task', () => {
     // The worker still starts from what it knew: its write must not undo the control plane's.
     task = await store.tasks.observe(task, 'i-w1', ({ observed }) => ({ ...observed, stoppingAt: 7, stoppedAt: 8 }));
     expect(task.wanted.stop?.at).toBe(6);
-    expect(await counts()).toEqual({ pending: 0, running: 0, live: 0 });
+    expect(await counts()).toEqual({ pending: 0, running: 0, live: 0, services: 0, draining: 0 });
     expect(await store.workers.get('w1')).toMatchObject({ cpuUsed: 0, memoryUsed: 0, slotsUsed: 0 });
     expect(await store.workers.tasks('w1')).toEqual([]);
     expect(await store.tasks.purgeStopped(7, 10)).toBe(0);

@@ -62,7 +62,12 @@ export async function startExecStack(options: ExecStackOptions = {}): Promise<Ex
     ssm,
     async task(...containers) {
       const named = (containers.length > 0 ? containers : [{}]).map((rest, index) => ({ name: `c${index}`, ...rest }));
-      const arn = await run(lifecycle, named, { enableExecuteCommand: true }, { taskRoleArn: roleArn });
+      const arn = await run(
+        lifecycle,
+        named,
+        { enableExecuteCommand: true },
+        { taskRoleArn: roleArn, executionRoleArn: roleArn },
+      );
       await until(lifecycle, arn, is('RUNNING'));
       return arn;
     },

@@ -67,10 +67,17 @@ describe('the image', () => {
       { name: 'app', dependsOn: [{ containerName: 'init', condition: 'COMPLETE' }] },
       { name: 'init', essential: false, environment: { FAKE_RUN_FOR_MS: 5000 } },
     ]);
-    await until(lifecycle, task, (seen) => container(seen, 'app')?.imageDigest !== undefined);
+    const { pullStoppedAt } = await until(
+      lifecycle,
+      task,
+      (seen) => container(seen, 'app')?.imageDigest !== undefined && containerIs('init', 'RUNNING')(seen),
+    );
     pointsTo = digest(2);
+    lifecycle.time.advance(1000);
     await lifecycle.restartWorker();
-    expect(container(await until(lifecycle, task, is('RUNNING'), 1000), 'app')?.imageDigest).toBe(digest(1));
+    const running = await until(lifecycle, task, is('RUNNING'), 1000);
+    expect(container(running, 'app')?.imageDigest).toBe(digest(1));
+    expect(running.pullStoppedAt).toEqual(pullStoppedAt);
   });
 });
 

@@ -1,7 +1,10 @@
 /** Health checks by the definition's own command, on simulated containers and with time by hand. */
 import type { HealthCheck } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { connectRedis } from '../../core/redis.ts';
+import { followStateChanges } from '../../core/store/events.ts';
 import { afterCheck, checkCommand, type Health } from '../../worker/health-check.ts';
+import { eventually } from '../support/eventually.ts';
 import { describeTask, healthIs, is, type Lifecycle, run, startLifecycle, stop, until } from './support.ts';
 
 describe('what an outcome makes of the health', () => {
@@ -103,7 +106,14 @@ describe('a task with health checks', () => {
   });
   afterAll(() => lifecycle?.close());
 
-  it('is UNKNOWN, HEALTHY, UNHEALTHY and runs on; each change raises the version', async () => {
+  it('is UNKNOWN, HEALTHY, UNHEALTHY and runs on; each change raises the version and is announced', async () => {
+    const follower = connectRedis(lifecycle.stack.redisUrl, { patience: 3, name: 'follower' });
+    const abort = new AbortController();
+    const announced: number[] = [];
+    const following = (async () => {
+      for await (const { change } of followStateChanges(follower, lifecycle.stack.prefix, '0', abort.signal))
+        announced.push(change.version);
+    })();
     const task = await run(lifecycle, [
       { name: 'app', healthCheck: check, environment: { FAKE_HEALTH: 'unhealthy,healthy,unhealthy' } },
     ]);
@@ -116,6 +126,10 @@ describe('a task with health checks', () => {
     const ill = await until(lifecycle, task, healthIs('app', 'UNHEALTHY'), 1000);
     expect(ill).toMatchObject({ lastStatus: 'RUNNING', desiredStatus: 'RUNNING', healthStatus: 'UNHEALTHY' });
     expect([healthy.version, ill.version]).toEqual([(running.version ?? 0) + 1, (running.version ?? 0) + 2]);
+    await eventually('the changes to be announced', async () => (announced.at(-1) === ill.version ? true : undefined));
+    expect(announced).toEqual(Array.from({ length: ill.version ?? 0 }, (_, index) => index + 1));
+    abort.abort();
+    await following;
     await stop(lifecycle, task);
     await until(lifecycle, task, is('STOPPED'));
   });

@@ -113,7 +113,11 @@ describe('the conversation with an agent', () => {
     let bytes = Buffer.alloc(0);
     guest.on('data', (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk]);
-      for (let start = bytes.findIndex((byte) => byte !== 0); start >= 0; start = bytes.findIndex((byte) => byte !== 0)) {
+      for (
+        let start = bytes.findIndex((byte) => byte !== 0);
+        start >= 0;
+        start = bytes.findIndex((byte) => byte !== 0)
+      ) {
         bytes = bytes.subarray(start);
         if (bytes.length < 12 || bytes.length < 16 + bytes.readUInt32LE(4)) return;
         const size = bytes.readUInt32LE(4);
@@ -284,11 +288,15 @@ it('sizes come in steps, and hold what was asked for', () => {
   const MiB = 2 ** 20;
   expect(sizeFor({ cpus: 0.25, memory: 512 * MiB })).toEqual(sizeFor({ cpus: 1, memory: 300 * MiB }));
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 122_880 }), fc.double({ min: 0.01, max: 16, noNaN: true }), (memory, cpus) => {
-      const size = sizeFor({ cpus, memory: memory * MiB });
-      expect(size.memory).toBeGreaterThan(memory + 64);
-      expect(size.cpus).toBeGreaterThanOrEqual(cpus);
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 122_880 }),
+      fc.double({ min: 0.01, max: 16, noNaN: true }),
+      (memory, cpus) => {
+        const size = sizeFor({ cpus, memory: memory * MiB });
+        expect(size.memory).toBeGreaterThan(memory + 64);
+        expect(size.cpus).toBeGreaterThanOrEqual(cpus);
+      },
+    ),
   );
 });
 

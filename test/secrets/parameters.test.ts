@@ -169,6 +169,12 @@ describe('PutParameter and GetParameter', () => {
     await put('list', '1,2,3', { Type: 'StringList', AllowedPattern: '\\d' });
   });
 
+  it('takes no reference to another parameter for a value', async () => {
+    for (const value of ['{{ssm:other}}', 'a {{ b }} c'])
+      await expect(put('nested', value)).rejects.toEqual(error('ValidationException', "can't nest another parameter"));
+    await put('nested', '{"a":{"b":{}}}');
+  });
+
   it('refuses what it does not do', async () => {
     await expect(put('kms', 'x', { Type: 'SecureString', KeyId: 'alias/mine' })).rejects.toEqual(
       error('InvalidKeyId', 'alias/mine'),

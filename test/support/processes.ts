@@ -9,13 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { ECSClient, type ECSClientConfig } from '@aws-sdk/client-ecs';
 import type { Redis } from 'ioredis';
 import { vi } from 'vitest';
-import { loadOrCreateCredentials } from '../../api/credentials.ts';
+import { type Credential, loadOrCreateCredentials } from '../../api/credentials.ts';
 import { connectRedis } from '../../core/redis.ts';
 import { createStore } from '../../core/store/index.ts';
 import type { Store } from '../../core/store/store.ts';
 import { createDockerDriver } from '../../runtime/docker/driver.ts';
-import { createMicrovmDriver } from '../../runtime/microvm/driver.ts';
 import { createFakeDriver } from '../../runtime/fake/driver.ts';
+import { createMicrovmDriver } from '../../runtime/microvm/driver.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../scripts/embedded-redis.ts';
 import { installationId } from '../../scripts/instance.ts';
 import { machineCache } from '../runtime/machines.ts';
@@ -51,6 +51,8 @@ export interface Instance {
   readonly installation: string;
   readonly workerName: string;
   readonly endpoint: string;
+  /** Of the account that `client` uses. */
+  readonly credential: Credential;
   readonly runtime: 'docker' | 'microvm' | 'fake';
   readonly dockerHost: string | undefined;
   /** This process's own view of the state; wakes no worker. */
@@ -135,6 +137,7 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
     installation,
     workerName,
     endpoint,
+    credential: key,
     runtime,
     dockerHost,
     store: createStore(redis, { prefix }),

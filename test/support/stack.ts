@@ -61,6 +61,9 @@ export interface ApiStackOptions {
   readonly clock?: Clock;
   readonly wake?: StoreOptions['wake'];
   readonly newUuid?: () => string;
+  /** Called when a service needs a look. Default: nobody looks. */
+  readonly wakeService?: (service: string) => void;
+  readonly lambdaEndpoint?: string;
   /** Bytes of logs that are kept. */
   readonly logsLimit?: number;
 }
@@ -80,7 +83,7 @@ export async function createApiStack(options: ApiStackOptions = {}): Promise<Api
 }
 
 async function start(
-  { clock = systemClock, wake, newUuid = randomUUID, logsLimit = 2 ** 30 }: ApiStackOptions,
+  { clock = systemClock, wake, newUuid = randomUUID, logsLimit = 2 ** 30, ...others }: ApiStackOptions,
   onClose: (stop: () => Promise<unknown>) => void,
 ): Promise<Omit<ApiStack, 'close'>> {
   const prefix = '{longshore}';
@@ -110,10 +113,12 @@ async function start(
     redis: connection,
     prefix,
     store,
+    sessions,
     vault: createVault(async () => secretsKey),
     clock,
     newUuid,
     logs: logs.handlers,
+    ...others,
   });
   let port = 0;
   const execSite = createExecSite({

@@ -58,6 +58,7 @@ export function startExecSession(context: ExecSessionContext, spec: ExecSessionS
   let returned = () => {};
   const input: Buffer[] = [];
   let inputBytes = 0;
+  let open = false;
   let writing = false;
   let size: TerminalSize | undefined;
   let becomeReady: (size: TerminalSize | undefined) => void = () => {};
@@ -76,20 +77,27 @@ export function startExecSession(context: ExecSessionContext, spec: ExecSessionS
         input.push(data);
         inputBytes += data.length;
         if (inputBytes > inputHigh) channel.hold(true);
-        if (!writing) pumpInput();
+        if (open && !writing) pumpInput();
       },
       resized(newest) {
         size = newest;
-        exec?.resize(newest).catch((error: unknown) => log.debug({ err: error }, 'a terminal could not be resized'));
+        if (exec) setSize(exec);
       },
       terminated: () => end(''),
       failed: end,
     },
   });
 
+  /** A command that has just ended has no size any more. */
+  async function setSize({ resize }: ExecSession): Promise<void> {
+    if (!size) return;
+    await resize(size).catch((error: unknown) => log.debug({ err: error }, 'a terminal could not be resized'));
+  }
+
   /** Hands input on in its order; a program that does not read stops the client in the end. */
   async function pumpInput(): Promise<void> {
     if (!exec) return;
+    open = true;
     writing = true;
     try {
       while (input.length > 0 && !over.signal.aborted) {
@@ -138,9 +146,9 @@ export function startExecSession(context: ExecSessionContext, spec: ExecSessionS
         defaultEnvironment: { LANG: 'C.UTF-8' },
       });
       if (over.signal.aborted) await exec.kill();
-      if (size) exec.resize(size).catch((error: unknown) => log.debug({ err: error }, 'no size for a terminal'));
       log.info('a session has begun');
-      pumpInput();
+      // What was typed early finds a terminal of the right size.
+      setSize(exec).finally(pumpInput);
       for await (const { data } of exec.output) {
         lastActivity = clock();
         await transcript.write(data);

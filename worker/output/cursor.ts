@@ -2,6 +2,7 @@
  * How far a container's output has been delivered, in a file that outlives the process. It is written before each
  * delivery and holds the place before and the place after it; which of the two is true, the sink can tell.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Resume } from './lines.ts';
@@ -54,6 +55,18 @@ export function openCursor(folder: string, taskId: string, container: string): C
       await rename(temporary, path);
     },
   };
+}
+
+/** A key that is the task's own, made when it is first asked for. */
+export async function readOrMakeKey(folder: string, taskId: string): Promise<string> {
+  const path = join(folder, taskId, 'router.key');
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFile(path, randomBytes(24).toString('hex'), { flag: 'wx', mode: 0o600 }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    },
+  );
+  return await readFile(path, 'utf8');
 }
 
 /** Once the task's output is gone, nobody needs to know how much of it was delivered. */

@@ -1,13 +1,12 @@
 /**
  * Brings one container's output to its sink: every line, in order, once.
  *
- * Reading and delivering go on side by side with a bounded buffer between them. When that is full, a container in
- * blocking mode is frozen until everything that it wrote has been taken in; in non-blocking mode reading waits, and the
- * runtime drops the oldest output once it keeps more than it may. Nothing is dropped because a sink is away.
+ * Reading and delivering go on side by side with a bounded buffer between them. When that is full, or reading falls
+ * behind, a container in blocking mode is frozen until everything that it wrote has been taken in. In non-blocking mode
+ * it goes on, and the runtime drops the oldest output once it keeps more than it may.
  */
 import type { Logger } from 'pino';
-import type { ContainerHandle, Driver } from '../../runtime/driver.ts';
-import { DriverError } from '../../runtime/driver.ts';
+import { type ContainerHandle, type Driver, DriverError, type LogChunk } from '../../runtime/driver.ts';
 import { type Cursor, type Place, start } from './cursor.ts';
 import { createLines, type OutputEvent, type Resume } from './lines.ts';
 import { PermanentError, type Sink, type SinkEvent } from './sink.ts';
@@ -36,6 +35,8 @@ export interface Shipper {
   release(): Promise<void>;
   /** All is delivered, or can never be. */
   readonly done: Promise<void>;
+  /** Grows while output is read or delivered. */
+  readonly progress: number;
   /** Gives up what is not delivered. */
   abandon(): void;
 }
@@ -52,6 +53,12 @@ const worthwhile = 256 * 2 ** 10;
 const patience = 2_000;
 /** Milliseconds without output after which a frozen container has no more of it. */
 const quiet = 500;
+/** Milliseconds that reading may be later than it was at best before the container counts as too fast. */
+const largeLag = 300;
+const smallLag = 100;
+/** Bytes that must have been read meanwhile, and what a line counts beside its own. */
+const hurriedBytes = 512 * 2 ** 10;
+const recordOverhead = 80;
 /** Milliseconds after a container's end in which its output is still followed. */
 const endPatience = 3_000;
 
@@ -68,6 +75,8 @@ export function startShipper(options: ShipperOptions): Shipper {
   let finished = false;
   let released = false;
   let frozen = false;
+  let progress = 0;
+  const lag = createLag(clock);
   let readAll = false;
   let following = new AbortController();
   let changed: () => void = () => {};
@@ -106,6 +115,7 @@ export function startShipper(options: ShipperOptions): Shipper {
   async function thaw(): Promise<void> {
     if (!frozen) return;
     frozen = false;
+    lag.forget();
     await driver
       .resumeContainer(handle)
       .catch((error: unknown) => log.warn({ err: error }, 'could not let a container go on'));
@@ -126,8 +136,9 @@ export function startShipper(options: ShipperOptions): Shipper {
         const signal = AbortSignal.any([over, following.signal]);
         for await (const chunk of driver.logs(handle, { follow: !last, signal, ...(after && { after }) })) {
           after = chunk.position ?? after;
+          progress += 1;
           put(lines.add(chunk));
-          if (isFull()) {
+          if (isFull() || lag.behind(chunk)) {
             clearTimeout(idle);
             await freeze();
             while (isFull() && !over.aborted) await change;
@@ -177,6 +188,7 @@ export function startShipper(options: ShipperOptions): Shipper {
       const size = queue.splice(0, events.length).reduce((sum, event) => sum + event.bytes, 0);
       bytes -= size;
       buffered.bytes -= size;
+      progress += 1;
       changed();
     }
   }
@@ -263,12 +275,16 @@ export function startShipper(options: ShipperOptions): Shipper {
       finished = true;
       wakeReader();
       changed();
-      // An engine may go on following a container that has ended.
-      setTimeout(() => following.abort(), endPatience).unref();
+      // An engine may go on following a container that has ended; what comes after that is read without following.
+      const current = following;
+      setTimeout(() => current.abort(), endPatience).unref();
     },
     async release() {
       released = true;
       await thaw();
+    },
+    get progress() {
+      return progress;
     },
     abandon: () => abandoned.abort(),
   };
@@ -311,6 +327,28 @@ function stamp(
     events.push({ timestamp, message: event.message, source: event.source });
   }
   return { events, after: { resume, timestamp, same } };
+}
+
+/**
+ * Whether reading falls behind writing: the runtime keeps only so much of what was not read. Only how the distance
+ * between the two grows counts: an old backlog, or a clock that differs from the runtime's, has a distance of its own.
+ */
+function createLag(clock: () => number) {
+  let least = Number.POSITIVE_INFINITY;
+  let hurry = 0;
+  return {
+    behind({ at, data }: LogChunk): boolean {
+      if (at === undefined) return false;
+      const distance = clock() - at;
+      least = Math.min(least, distance);
+      hurry = distance - least < smallLag ? 0 : hurry + data.length + recordOverhead;
+      return distance - least > largeLag && hurry > hurriedBytes;
+    },
+    forget() {
+      least = Number.POSITIVE_INFINITY;
+      hurry = 0;
+    },
+  };
 }
 
 function restart(timer: NodeJS.Timeout | undefined, action: () => void, milliseconds: number): NodeJS.Timeout {

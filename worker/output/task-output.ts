@@ -2,9 +2,10 @@
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import type { Logger } from 'pino';
 import type { TaskSpec } from '../../core/task.ts';
-import type { ContainerHandle, Driver } from '../../runtime/driver.ts';
+import type { ContainerFile, ContainerHandle, Driver } from '../../runtime/driver.ts';
 import { pause } from '../persistence.ts';
-import { forgetCursors, openCursor } from './cursor.ts';
+import { forgetCursors, openCursor, readOrMakeKey } from './cursor.ts';
+import { isRouted, isRouter, routerConfiguration } from './firelens.ts';
 import { eventStart, type LogOptions, type OutputOptions, outputOptions } from './log-options.ts';
 import { type Shipper, startShipper } from './shipper.ts';
 import type { Sink } from './sink.ts';
@@ -21,6 +22,10 @@ export interface Destination {
 
 export interface OutputOf {
   readonly spec: TaskSpec;
+  /** Of the task; undefined: it has none yet. */
+  readonly address: () => string | undefined;
+  /** What the task's log router knows the worker by. */
+  readonly routerKey: string;
   readonly container: string;
   readonly output: OutputOptions;
   readonly log: Logger;
@@ -40,6 +45,11 @@ export interface OutputContext {
 export interface TaskOutput {
   /** @throws ResourceError, or what may be tried again */
   prepare(definition: ContainerDefinition, secretOptions: LogOptions, signal: AbortSignal): Promise<void>;
+  /** What is to be in a container's file system: a log router's configuration. */
+  filesFor(
+    definition: ContainerDefinition,
+    secretOptions: (definition: ContainerDefinition) => LogOptions,
+  ): Promise<readonly ContainerFile[]>;
   /** Begins to deliver, where an earlier process stopped. */
   start(handle: ContainerHandle): void;
   /** The container runs again. */
@@ -48,20 +58,24 @@ export interface TaskOutput {
   finish(container: string): void;
   /** The container is to be stopped. */
   release(container: string): Promise<void>;
-  /** Resolves when everything was delivered or time is up. */
+  /** The same for what goes to the task's log router. */
+  routed(): Promise<void>;
+  /** Resolves when everything was delivered, or nothing has been for too long. */
   drained(): Promise<void>;
   /** After the task's containers are gone. */
   forget(): Promise<void>;
 }
 
-/** Milliseconds that a task's end waits for a destination that does not take its output. */
-const drainPatience = 60_000;
+/** Milliseconds without any progress after which a task's end waits no longer for its output. */
+const drainPatience = 30_000;
 
 export function createTaskOutput(
   context: OutputContext,
   task: {
     readonly spec: TaskSpec;
     readonly containers: readonly ContainerDefinition[];
+    /** Of the task's network interface. */
+    readonly address: () => string | undefined;
     /** Fetches a container's secret options. */
     readonly secretOptions: (definition: ContainerDefinition) => Promise<LogOptions>;
     readonly closing: AbortSignal;
@@ -72,16 +86,31 @@ export function createTaskOutput(
   const shippers = new Map<string, Promise<Shipper | undefined>>();
   const finished = new Set<string>();
 
-  function destinationOf(definition: ContainerDefinition, secretOptions: LogOptions) {
+  let key: Promise<string> | undefined;
+  const routerKey = () => {
+    key ??= readOrMakeKey(context.folder, spec.taskId);
+    return key;
+  };
+
+  async function destinationOf(definition: ContainerDefinition, secretOptions: LogOptions) {
     const output = outputOptions(definition, secretOptions);
+    if (output === undefined) return undefined;
     const container = definition.name ?? '';
-    const destination = output && context.destination({ spec, container, output, log });
-    return output && destination && { output, destination };
+    const { address } = task;
+    const destination = context.destination({
+      spec,
+      container,
+      output,
+      address,
+      routerKey: isRouted(definition) ? await routerKey() : '',
+      log,
+    });
+    return destination && { output, destination };
   }
 
   async function ship(definition: ContainerDefinition, handle: ContainerHandle): Promise<Shipper | undefined> {
     const secret = definition.logConfiguration?.secretOptions?.length ? await task.secretOptions(definition) : {};
-    const found = destinationOf(definition, secret);
+    const found = await destinationOf(definition, secret);
     if (!found || closing.aborted) return undefined;
     const { output, destination } = found;
     const startsEvent = output.driver === 'awslogs' ? eventStart(output.options) : undefined;
@@ -101,13 +130,33 @@ export function createTaskOutput(
     return shipper;
   }
 
+  async function drain(names: readonly string[]): Promise<void> {
+    const started = await Promise.all(names.map(async (name) => await shippers.get(name)));
+    const all = started.filter((shipper) => shipper !== undefined);
+    for (const shipper of all) shipper.finish();
+    const done = Promise.all(all.map(async (shipper) => await shipper.done)).then(() => true);
+    for (let before = -1; !closing.aborted; ) {
+      const settled = new AbortController();
+      const late = pause(drainPatience, AbortSignal.any([settled.signal, closing])).then(() => false);
+      const over = await Promise.race([done, late]);
+      settled.abort();
+      if (over) return;
+      const progress = all.reduce((sum, shipper) => sum + shipper.progress, 0);
+      if (progress === before) break;
+      before = progress;
+    }
+    if (closing.aborted) return;
+    log.error("the task's end waits no longer for its output to be delivered");
+    for (const shipper of all) shipper.abandon();
+  }
+
   const withShipper = (container: string, action: (shipper: Shipper) => void) => {
     shippers.get(container)?.then((shipper) => shipper && action(shipper));
   };
 
   return {
     async prepare(definition, secretOptions, signal) {
-      const found = destinationOf(definition, secretOptions);
+      const found = await destinationOf(definition, secretOptions);
       if (!found) return;
       if (found.output.driver === 'awslogs') eventStart(found.output.options);
       await found.destination.prepare(signal);
@@ -132,21 +181,17 @@ export function createTaskOutput(
 
     release: async (container) => await (await shippers.get(container))?.release(),
 
-    async drained() {
-      const all = (await Promise.all(shippers.values())).filter((shipper) => shipper !== undefined);
-      for (const shipper of all) shipper.finish();
-      const settled = new AbortController();
-      const done = Promise.all(all.map(async (shipper) => await shipper.done)).then(() => 'done' as const);
-      const end = await Promise.race([
-        done,
-        pause(drainPatience, AbortSignal.any([settled.signal, closing])).then(() => 'late' as const),
-      ]);
-      settled.abort();
-      if (end === 'done' || closing.aborted) return;
-      log.error("the task's end waits no longer for its output to be delivered");
-      for (const shipper of all) shipper.abandon();
+    async filesFor(definition, secretOptions) {
+      if (!isRouter(definition)) return [];
+      const routed = task.containers
+        .filter(isRouted)
+        .map((each) => ({ name: each.name ?? '', options: outputOptions(each, secretOptions(each))?.options ?? {} }));
+      const { path, text } = routerConfiguration(definition, routed, spec, await routerKey());
+      return [{ path, text, mode: 0o644 }];
     },
 
+    routed: async () => await drain(task.containers.filter(isRouted).map(({ name = '' }) => name)),
+    drained: async () => await drain([...shippers.keys()]),
     forget: async () => await forgetCursors(context.folder, spec.taskId),
   };
 }

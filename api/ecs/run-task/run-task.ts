@@ -56,6 +56,7 @@ export async function runTask(
         $metadata: {},
       });
     case 'cluster-inactive':
+    case 'service-changed':
       throw clusterNotFound();
   }
 }
@@ -108,8 +109,11 @@ function tokenOf(input: RunTaskRequest): Token | undefined {
   return value === undefined ? undefined : { value, requestDigest: digestOf(input) };
 }
 
-/** What the request says about the definition, once both are known to go together. */
-function judgeAgainst(
+/**
+ * What the request says about the definition, once both are known to go together.
+ * @throws InvalidParameterException, UnsupportedFeatureException and what choosePlatform throws
+ */
+export function judgeAgainst(
   definition: TaskDefinitionBody,
   input: RunTaskRequest,
 ): Pick<Blueprint, 'overrides' | 'network' | 'platform' | 'group' | 'enableExecuteCommand'> {

@@ -19,6 +19,8 @@ export interface Blueprint {
   readonly platform: Platform;
   readonly group: string;
   readonly startedBy: string | undefined;
+  /** The service that the tasks are started for. */
+  readonly serviceName?: string;
   readonly enableExecuteCommand: boolean;
   /** `sha256:…` by container name, where the image was resolved before: those containers run exactly that. */
   readonly imageDigests?: Readonly<Record<string, string>>;
@@ -29,17 +31,19 @@ export interface Identity {
   /** Place among the tasks of the request: spreads them over the subnets. */
   readonly index: number;
   readonly capacityProviderName: string | undefined;
+  /** Absent: the next one of the network's. */
+  readonly subnetId?: string;
   /** A new random UUID, with dashes. */
   readonly newUuid: () => string;
 }
 
 export function newTaskSpec(
   { scope, clusterName, definition, overrides, network, platform, ...common }: Blueprint,
-  { index, capacityProviderName, newUuid }: Identity,
+  { index, capacityProviderName, newUuid, ...identity }: Identity,
 ): NewTask['spec'] {
   const { cpu, memory, ephemeralStorageGiB } = effectiveTask(definition.body, overrides);
   const taskId = newUuid().replaceAll('-', '');
-  const subnetId = network.subnets[index % network.subnets.length] ?? '';
+  const subnetId = identity.subnetId ?? network.subnets[index % network.subnets.length] ?? '';
   return {
     accountId: scope.accountId,
     region: scope.region,
@@ -49,6 +53,7 @@ export function newTaskSpec(
     revision: definition.revision,
     group: common.group,
     ...(common.startedBy !== undefined && { startedBy: common.startedBy }),
+    ...(common.serviceName !== undefined && { serviceName: common.serviceName }),
     ...(capacityProviderName !== undefined && { capacityProviderName }),
     cpu,
     memory,

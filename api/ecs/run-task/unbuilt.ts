@@ -12,15 +12,9 @@ const taskRules: readonly Rule<TaskDefinitionBody>[] = [
 ];
 
 const containerRules: readonly Rule<ContainerDefinition>[] = [
-  ['firelensConfiguration', ({ firelensConfiguration }) => firelensConfiguration],
   ['linuxParameters.sharedMemorySize', ({ linuxParameters }) => linuxParameters?.sharedMemorySize],
   ['linuxParameters.devices', ({ linuxParameters }) => linuxParameters?.devices?.length],
   ['credentialSpecs', ({ credentialSpecs }) => credentialSpecs?.length],
-  // awslogs: the engine keeps the output; CloudWatch Logs' API will read it from there.
-  [
-    'log drivers other than awslogs',
-    ({ logConfiguration }) => (logConfiguration?.logDriver ?? 'awslogs') !== 'awslogs',
-  ],
 ];
 
 /**

@@ -17,7 +17,8 @@
 -- ARGV[14] longest that the event stream may grow (about)
 -- Returns the new revision | 'conflict' | 'missing' | 'fenced'
 local prefix, key, side = ARGV[1], ARGV[2], ARGV[4]
-local task = redis.call('HMGET', KEYS[1], 'revision', 'worker', 'cluster', 'indexes', 'cpu', 'memory', 'definition', 'disk')
+local task = redis.call('HMGET', KEYS[1], 'revision', 'worker', 'cluster', 'indexes', 'cpu', 'memory', 'definition', 'disk',
+  'service', 'deployment')
 if not task[1] then return 'missing' end
 local worker = prefix .. ':worker:' .. task[2]
 if ARGV[12] ~= '' and redis.call('HGET', worker, 'instance') ~= ARGV[12] then return 'fenced' end
@@ -26,10 +27,20 @@ if task[1] ~= ARGV[3] then return 'conflict' end
 local revision = redis.call('HINCRBY', KEYS[1], 'revision', 1)
 redis.call('HSET', KEYS[1], side, ARGV[5])
 local cluster = prefix .. ':cluster:' .. task[3]
+local service, deployment = task[9], task[10]
 
 if ARGV[10] ~= ARGV[11] then
   if ARGV[10] ~= 'none' then redis.call('HINCRBY', cluster, ARGV[10], -1) end
   if ARGV[11] ~= 'none' then redis.call('HINCRBY', cluster, ARGV[11], 1) end
+  if service then
+    local counts = prefix .. ':service-counts:' .. service
+    local function count(counter, by)
+      local field = deployment .. '!' .. counter
+      if counter ~= 'none' and redis.call('HINCRBY', counts, field, by) <= 0 then redis.call('HDEL', counts, field) end
+    end
+    count(ARGV[10], -1)
+    count(ARGV[11], 1)
+  end
 end
 if ARGV[8] ~= ARGV[9] then
   local id = string.match(key, '[^:]+$')
@@ -55,7 +66,13 @@ elseif side == 'wanted' then
 end
 if ARGV[6] ~= '' then
   redis.call('HSET', KEYS[1], 'version', ARGV[6])
+  -- What a task does on its way to RUNNING is no news to its service.
+  local starting = ARGV[8] == 'RUNNING' and ARGV[11] == 'pending'
+  if service and not starting then
+    redis.call('ZADD', prefix .. ':service-work', redis.call('INCR', prefix .. ':service-sequence'), service)
+  end
   redis.call('XADD', prefix .. ':events', 'MAXLEN', '~', ARGV[14], '*', 'type', 'task', 'key', key,
-    'version', ARGV[6], 'lastStatus', ARGV[7], 'desiredStatus', ARGV[8])
+    'version', ARGV[6], 'lastStatus', ARGV[7], 'desiredStatus', ARGV[8],
+    'service', service and not starting and service or '')
 end
 return revision

@@ -9,11 +9,15 @@
 -- ARGV[3] digest of the request's parameters
 -- ARGV[4] life of the token in milliseconds
 -- ARGV[5] longest that the event stream may grow (about)
+-- ARGV[6] service that starts the tasks ('' = none)
+-- ARGV[7] revision of the service's record that this was decided by: nobody must have decided anything since
+-- ARGV[8] the service's deployment that the tasks belong to
 -- then for each task:
 --   id, task key, spec, wanted, observed, cpu units, MiB, GiB of storage, cluster key, definition key,
 --   number of candidates, worker names..., number of indexes, index names...
--- Returns {'token', request digest, ids} | {'cluster-inactive'} | {'placed', worker name or '' for each task}
+-- Returns {'token', request digest, ids} | {'cluster-inactive'} | {'service-changed'} | {'placed', worker name or '' for each task}
 local prefix, request, digest, tokenLife, longest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local service, deployment = ARGV[6], ARGV[8]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -22,10 +26,18 @@ if KEYS[2] then
   if token[1] and token[1] ~= request then return {'token', token[2], token[3]} end
 end
 if redis.call('HGET', KEYS[1], 'status') ~= 'ACTIVE' then return {'cluster-inactive'} end
+local record = prefix .. ':service:' .. service
+if service ~= '' then
+  local found = redis.call('HMGET', record, 'revision', 'placing', 'placingRevision')
+  -- A further round of the same request, or the request sent again, finds its own mark.
+  local own = found[2] == request and found[3] == found[1]
+  if found[1] ~= ARGV[7] and not own then return {'service-changed'} end
+end
 
 local answer = {'placed'}
 local placed = {}
-local at = 6
+local new = {}
+local at = 9
 while at <= #ARGV do
   local id, key, spec, wanted, observed = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
   local cpu, memory, disk = tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7])
@@ -67,6 +79,12 @@ while at <= #ARGV do
       redis.call('HSET', task, 'spec', spec, 'wanted', wanted, 'observed', observed, 'version', 1, 'revision', 1,
         'worker', chosen, 'cpu', cpu, 'memory', memory, 'disk', disk, 'cluster', cluster, 'definition', definition,
         'indexes', table.concat(names, '\n'))
+      if service ~= '' then
+        redis.call('HSET', task, 'service', service, 'deployment', deployment)
+        redis.call('SADD', prefix .. ':service-tasks:' .. service, id)
+        redis.call('HINCRBY', prefix .. ':service-counts:' .. service, deployment .. '!pending', 1)
+        new[#new + 1] = id
+      end
       redis.call('HINCRBY', KEYS[1], 'pending', 1)
       redis.call('HINCRBY', KEYS[1], 'live', 1)
       redis.call('HINCRBY', prefix .. ':td:' .. definition, 'tasks', 1)
@@ -83,5 +101,13 @@ if KEYS[2] and #placed > 0 then
   local ids = table.concat(placed, ' ')
   redis.call('HSET', KEYS[2], 'request', request, 'digest', digest, 'ids', earlier and (earlier .. ' ' .. ids) or ids)
   redis.call('PEXPIRE', KEYS[2], tokenLife)
+end
+if #new > 0 then
+  local earlier = redis.call('HGET', record, 'started')
+  local ids = table.concat(new, ' ')
+  redis.call('HSET', record, 'started', earlier and (earlier .. ' ' .. ids) or ids)
+  local revision = redis.call('INCR', prefix .. ':record-revisions')
+  redis.call('HSET', record, 'revision', revision, 'placing', request, 'placingRevision', revision)
+  redis.call('ZADD', prefix .. ':service-work', redis.call('INCR', prefix .. ':service-sequence'), service)
 end
 return answer

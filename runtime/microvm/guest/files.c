@@ -96,6 +96,42 @@ static int remove_it(const char *path) {
   return 0;
 }
 
+/* A folder that lies in `root`, made where it is missing with those above it. */
+static int open_folder_inside(const char *root, const char *path) {
+  int folder = open_inside(root, path, O_PATH | O_DIRECTORY);
+  if (folder >= 0 || errno != ENOENT) return folder;
+  char above[4096];
+  snprintf(above, sizeof above, "%s", path);
+  char *slash = strrchr(above, '/');
+  if (!slash || !slash[1]) return errno = EINVAL, -1;
+  *slash = 0;
+  int parent = open_folder_inside(root, above[0] ? above : "/");
+  if (parent < 0) return -1;
+  if (mkdirat(parent, slash + 1, 0755) != 0 && errno != EEXIST) return close(parent), -1;
+  close(parent);
+  return open_inside(root, path, O_PATH | O_DIRECTORY);
+}
+
+/* root, path, mode, data, "append" or nothing: what is at the path is replaced, a link too. */
+static int write_inside(const struct request *request) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s", text_of(request, 2));
+  char *slash = strrchr(path, '/');
+  if (!slash || !slash[1] || request->count < 5) return errno = EINVAL, -1;
+  *slash = 0;
+  int folder = open_folder_inside(text_of(request, 1), path[0] ? path : "/");
+  if (folder < 0) return -1;
+  int append = strcmp(text_of(request, 5), "append") == 0;
+  if (!append) unlinkat(folder, slash + 1, 0);
+  mode_t mode = number_of(request, 3);
+  int file = openat(folder, slash + 1, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | (append ? O_APPEND : O_EXCL), mode);
+  const struct word *data = &request->words[4];
+  int failed = file < 0 || write(file, data->bytes, data->size) != (ssize_t)data->size || fchmod(file, mode) != 0;
+  if (file >= 0) close(file);
+  close(folder);
+  return failed ? -1 : 0;
+}
+
 static int mount_it(const struct request *request) {
   const char *type = text_of(request, 3), *data = text_of(request, 5);
   return mount(text_of(request, 1), text_of(request, 2), *type ? type : NULL, (unsigned long)number_of(request, 4),
@@ -120,6 +156,7 @@ int files_handle(struct request *request) {
   }
   if (strcmp(verb, "mkdir") == 0) failed = make_directories(path, (mode_t)number_of(request, 2));
   else if (strcmp(verb, "write") == 0) failed = write_file(request);
+  else if (strcmp(verb, "write-inside") == 0) failed = write_inside(request);
   else if (strcmp(verb, "mount") == 0) failed = mount_it(request);
   else if (strcmp(verb, "unmount") == 0) failed = unmount_it(path);
   else if (strcmp(verb, "remove") == 0) failed = remove_it(path);

@@ -1,0 +1,94 @@
+/** Manifests: read, written, deleted. */
+import { digestOf } from '../../core/registry/digest.ts';
+import { pushImage } from '../../core/registry/images.ts';
+import { longestManifest, ManifestError } from '../../core/registry/manifest.ts';
+import { readWhole } from './body.ts';
+import { RegistryError } from './errors.ts';
+import type { Answer, Exchange } from './exchange.ts';
+import { findRepository, referenceIn, resolveReference, unknownManifest } from './find.ts';
+
+export async function getManifest(exchange: Exchange): Promise<Answer> {
+  const { deps, method } = exchange;
+  const reference = referenceIn(exchange.reference);
+  const found = await findRepository(exchange, 'BatchGetImage');
+  const { id } = found.repository;
+  const digest = await resolveReference(exchange, found, reference);
+  const image = await deps.images.image(id, digest);
+  if (!image) throw unknownManifest(reference);
+  const headers = {
+    'content-type': image.mediaType,
+    'content-length': image.manifestSize,
+    'docker-content-digest': digest,
+    etag: `"${digest}"`,
+  };
+  if (method === 'HEAD') return { status: 200, headers };
+  const body = await deps.blobs.read(digest);
+  if (!body) throw unknownManifest(reference);
+  await deps.images.recordPull(id, digest, deps.clock());
+  return { status: 200, headers, body };
+}
+
+export async function putManifest(exchange: Exchange): Promise<Answer> {
+  const { deps, incoming, path } = exchange;
+  const reference = referenceIn(exchange.reference);
+  const found = await findRepository(exchange, 'PutImage');
+  const bytes = await readWhole(incoming, longestManifest, 'MANIFEST_INVALID');
+  const { 'content-type': contentType } = incoming.headers;
+  const tag = 'tag' in reference ? reference.tag : undefined;
+  const push = { bytes, ...(contentType !== undefined && { contentType }), ...(tag !== undefined && { tag }) };
+  if ('digest' in reference) checkDigest(reference.digest, bytes);
+  const result = await pushImage(deps, found, push).catch((error: unknown) => {
+    throw error instanceof ManifestError ? new RegistryError('MANIFEST_INVALID', error.message) : error;
+  });
+  switch (result.outcome) {
+    case 'repository-gone':
+      throw new RegistryError('NAME_UNKNOWN', 'The repository was deleted meanwhile');
+    case 'missing':
+      throw new RegistryError('MANIFEST_BLOB_UNKNOWN', missingText(result.what, result.digests), {
+        detail: { digests: result.digests.slice(0, 100) },
+      });
+    case 'immutable':
+      throw new RegistryError(
+        'TAG_INVALID',
+        `The image tag '${tag}' already exists in the '${found.repository.name}' repository and cannot be overwritten because the tag is immutable.`,
+      );
+  }
+  const { image, changed } = result;
+  if (changed)
+    deps.events.pushed({ scope: found, repository: found.repository, image, ...(tag !== undefined && { tag }) });
+  return {
+    status: 201,
+    headers: {
+      location: `/v2/${path}/manifests/${image.digest}`,
+      'docker-content-digest': image.digest,
+      'content-length': 0,
+      ...(image.subject && { 'oci-subject': image.subject }),
+    },
+  };
+}
+
+/** A tag goes alone and leaves its image; an image goes with all its tags. */
+export async function deleteManifest(exchange: Exchange): Promise<Answer> {
+  const { deps } = exchange;
+  const reference = referenceIn(exchange.reference);
+  const { repository } = await findRepository(exchange, 'BatchDeleteImage');
+  const what = 'tag' in reference ? 'tag' : 'image';
+  const result = await deps.images.remove(repository.id, reference, what, deps.clock());
+  if (result.outcome === 'held')
+    throw new RegistryError('DENIED', `Requested image referenced by manifest list: [${result.parents.join(', ')}]`);
+  if (result.outcome !== 'removed') throw unknownManifest(reference);
+  return { status: 202, headers: { 'content-length': 0 } };
+}
+
+function checkDigest(digest: string, bytes: Uint8Array): void {
+  const actual = digestOf(bytes);
+  if (actual !== digest)
+    throw new RegistryError('DIGEST_INVALID', `The manifest's digest is ${actual}, but the request says ${digest}`);
+}
+
+function missingText(what: 'blobs' | 'children', digests: readonly string[]): string {
+  const named = digests.slice(0, 10).join(', ');
+  return what === 'blobs'
+    ? `Layers with digests '[${named}]' required for pushing image into repository do not exist`
+    : `Images with digests '[${named}]' required for pushing image into repository do not exist`;
+}

@@ -1,0 +1,92 @@
+/**
+ * Blobs in a folder:
+ *
+ *   blobs/sha256/ab/abcd…   whole and proved; never written again
+ *   uploads/<id>            grows until it becomes a blob
+ *   trash/<id>              blobs on their way out, and small ones on their way in
+ *
+ * Files appear under their name by a rename after their content was synchronised, and the folder after that.
+ */
+import { randomUUID } from 'node:crypto';
+import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { makeFolder, orAbsent, syncFolder, writeWhole } from '../durable-file.ts';
+import type { BlobStore } from './blob-store.ts';
+import { type Digest, digestOf, isDigest } from './digest.ts';
+import { createUploadFiles } from './upload-files.ts';
+
+/** Bytes read from disk at once. */
+const readSize = 2 ** 20;
+
+export async function openFolderBlobs(root: string): Promise<BlobStore> {
+  const blobs = join(root, 'blobs', 'sha256');
+  const trash = join(root, 'trash');
+  for (const folder of [blobs, trash]) await makeFolder(folder);
+  const uploads = await createUploadFiles(join(root, 'uploads'));
+  const pathOf = (digest: Digest) => {
+    if (!isDigest(digest)) throw new Error(`${digest} is not a digest.`);
+    const hex = digest.slice('sha256:'.length);
+    return join(blobs, hex.slice(0, 2), hex);
+  };
+
+  /** A blob that is there already is the same one. */
+  async function place(file: string, digest: Digest): Promise<void> {
+    const path = pathOf(digest);
+    await makeFolder(dirname(path));
+    await rename(file, path);
+    await syncFolder(dirname(path));
+  }
+
+  return {
+    ...uploads,
+
+    size: async (digest) => (await orAbsent(stat(pathOf(digest))))?.size,
+
+    async read(digest, range) {
+      const file = await orAbsent(open(pathOf(digest), 'r'));
+      return file?.createReadStream({ ...range, highWaterMark: readSize });
+    },
+
+    async write(content) {
+      const digest = digestOf(content);
+      if ((await orAbsent(stat(pathOf(digest))))?.size === content.length) return digest;
+      const temporary = join(trash, randomUUID());
+      const file = await open(temporary, 'wx', 0o600);
+      try {
+        await writeWhole(file, content, 0);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await place(temporary, digest);
+      return digest;
+    },
+
+    async remove(digest, confirm) {
+      const path = pathOf(digest);
+      const aside = join(trash, randomUUID());
+      await orAbsent(rename(path, aside));
+      // One that came anew meanwhile has the same content.
+      if (!(await confirm())) await orAbsent(link(aside, path).catch(unlessThere));
+      await rm(aside, { force: true });
+      await orAbsent(syncFolder(dirname(path)));
+    },
+
+    async *list() {
+      for (const prefix of await readdir(blobs))
+        for (const name of await readdir(join(blobs, prefix))) {
+          const digest = `sha256:${name}`;
+          const facts = isDigest(digest) ? await orAbsent(stat(join(blobs, prefix, name))) : undefined;
+          if (facts && isDigest(digest)) yield { digest, changedAt: facts.ctimeMs };
+        }
+    },
+
+    async finish(id, digest) {
+      await place(await uploads.prove(id, digest), digest);
+    },
+  };
+}
+
+function unlessThere(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+}
