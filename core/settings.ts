@@ -29,6 +29,10 @@ export interface Settings {
   readonly redisPrefix: string;
   readonly dockerHost: string | undefined;
   readonly runtime: 'docker' | 'microvm' | 'fake';
+  /** Folder of kernels, snapshots and converted images of virtual machines. Absolute. */
+  readonly microvmCache: string;
+  /** GiB of converted images that are kept. */
+  readonly imageCache: number;
   readonly workerName: string;
   /** CPU units (1024 = one core) that the worker offers. */
   readonly workerCpu: number;
@@ -175,6 +179,22 @@ export const settingTable: readonly SettingRow[] = [
     'docker',
     'what runs containers: docker, microvm, or fake (for simulations)',
     oneOf('docker', ['docker', 'microvm', 'fake']),
+  ),
+  row(
+    'microvmCache',
+    '--microvm-cache',
+    'LONGSHORE_MICROVM_CACHE',
+    '/var/cache/longshore',
+    'folder of kernels, snapshots and converted images of virtual machines; installations may share it',
+    (value) => resolve(value ?? '/var/cache/longshore'),
+  ),
+  row(
+    'imageCache',
+    '--image-cache',
+    'LONGSHORE_IMAGE_CACHE',
+    '20',
+    'GiB of converted images that virtual machines keep',
+    whole(20, 1),
   ),
   row(
     'workerName',

@@ -11,6 +11,7 @@ import { hostDriver } from './host-driver.ts';
 import { endpointOf, findRedis, isRunning, readInstallationId, readInstance } from './instance.ts';
 import { runCommand } from './privilege.ts';
 import { findProgram } from './programs.ts';
+import { missingForMachines } from './system-packages.ts';
 
 type Verdict = 'ok' | 'warn' | 'fail' | 'info';
 
@@ -151,7 +152,12 @@ async function checkRuntime(settings: Settings): Promise<readonly Finding[]> {
   const { engine, isolation, sandboxLimits, limitations } = await driver.capabilities();
   await driver.close();
   const limits = sandboxLimits ? 'limits over the whole task' : 'limits on each container';
-  return [ok(`${settings.runtime}: ${engine}, isolation by ${isolation}, ${limits}`), ...limitations.map(warn)];
+  const missing = settings.runtime === 'microvm' ? missingForMachines() : undefined;
+  return [
+    ok(`${settings.runtime}: ${engine}, isolation by ${isolation}, ${limits}`),
+    ...(missing ? [warn(`not installed: ${missing.packages.join(', ')}; \`longshore start\` installs them.`)] : []),
+    ...limitations.map(warn),
+  ];
 }
 
 /** Images of another architecture may run here by emulation, but placement does not count on it. */
@@ -161,13 +167,13 @@ function checkArchitecture(): Finding {
 }
 
 function checkKvm(): Finding {
-  if (!existsSync('/dev/kvm')) return info('absent: the microvm runtime cannot work here.');
+  if (!existsSync('/dev/kvm')) return info('absent: virtual machines (microvm) are emulated, which is slow.');
   try {
     accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
     return ok('usable by this user');
   } catch {
     // Only permission is left as a reason.
-    return info('not usable by this user: add it to the group kvm for the microvm runtime.');
+    return info('not usable by this user; the worker of virtual machines (microvm) runs as root and can.');
   }
 }
 

@@ -1,5 +1,5 @@
 /** Packages of the distribution that this host lacks. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Settings } from '../core/settings.ts';
 import { findRedisServer } from './embedded-redis.ts';
 import { engineSocket, engineSocketExists } from './engine.ts';
@@ -37,6 +37,30 @@ const nftables: SystemPackage = {
   optional: true,
 };
 
+/** Programs that the runtime for virtual machines uses, each with the package that brings it. */
+const machinePrograms: readonly (readonly [program: string, name: string])[] = [
+  ['qemu-system-x86_64', 'qemu-system-x86'],
+  ['crun', 'crun'],
+  ['tini-static', 'tini'],
+  ['mksquashfs', 'squashfs-tools'],
+  ['mkfs.ext4', 'e2fsprogs'],
+  ['ip', 'iproute2'],
+  ['nft', 'nftables'],
+  // The agent in a machine is built from its source here.
+  ['gcc', 'gcc'],
+  ['skopeo', 'skopeo'],
+  ['umoci', 'umoci'],
+];
+
+/** undefined: all are there. */
+export function missingForMachines(): SystemPackage | undefined {
+  const missing = machinePrograms.flatMap(([program, name]) => (findProgram(program) === undefined ? [name] : []));
+  // A compiler without the C library's own files cannot build.
+  const packages = [...missing, ...(existsSync('/usr/include/stdio.h') ? [] : ['libc6-dev'])];
+  if (packages.length === 0) return undefined;
+  return { title: 'What virtual machines need', packages, instead: `install ${packages.join(', ')}` };
+}
+
 /** What these settings need and this host neither has nor is pointed to. */
 export function missingPackages(
   settings: Pick<Settings, 'runtime' | 'dockerHost' | 'redisUrl'>,
@@ -49,7 +73,13 @@ export function missingPackages(
   const needsRedis = settings.redisUrl === undefined && findRedisServer() === undefined;
   const needsNftables =
     settings.runtime === 'docker' && settings.dockerHost === undefined && findProgram('nft') === undefined;
-  return [...(needsDocker ? [docker] : []), ...(needsRedis ? [redis] : []), ...(needsNftables ? [nftables] : [])];
+  const machines = settings.runtime === 'microvm' ? missingForMachines() : undefined;
+  return [
+    ...(needsDocker ? [docker] : []),
+    ...(machines ? [machines] : []),
+    ...(needsRedis ? [redis] : []),
+    ...(needsNftables ? [nftables] : []),
+  ];
 }
 
 /** What some tests use and this host lacks: the real AWS CLI, and a program that runs in an image without libraries. */
@@ -57,7 +87,12 @@ export function testPackages(): readonly SystemPackage[] {
   const instead = 'nothing else is needed';
   const aws = { title: 'The AWS CLI', packages: ['awscli'], instead };
   const busybox = { title: 'A static busybox', packages: ['busybox-static'], instead };
-  return [...(findProgram('aws') === undefined ? [aws] : []), ...(hasStaticBusybox() ? [] : [busybox])];
+  const machines = process.arch === 'x64' ? missingForMachines() : undefined;
+  return [
+    ...(findProgram('aws') === undefined ? [aws] : []),
+    ...(hasStaticBusybox() ? [] : [busybox]),
+    ...(machines ? [machines] : []),
+  ];
 }
 
 function hasStaticBusybox(): boolean {

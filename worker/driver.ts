@@ -12,7 +12,7 @@ export interface DriverOptions {
   readonly log: Logger;
 }
 
-type DriverSettings = Pick<Settings, 'runtime' | 'dockerHost' | 'warmPool' | 'dataDir'>;
+type DriverSettings = Pick<Settings, 'runtime' | 'dockerHost' | 'warmPool' | 'dataDir' | 'microvmCache' | 'imageCache'>;
 
 /** Not opened yet. Drivers are loaded when they are used: some are heavy. */
 export async function createDriver(settings: DriverSettings, options: DriverOptions): Promise<Driver> {
@@ -33,14 +33,30 @@ export async function createDriver(settings: DriverSettings, options: DriverOpti
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       return createFakeDriver({ networkRange: options.networkRange, stateFile: join(folder, 'fake.jsonl') });
     }
-    case 'microvm':
-      throw new Error('LONGSHORE_RUNTIME=microvm is not built yet; use docker.');
+    case 'microvm': {
+      const { createMicrovmDriver } = await import('../runtime/microvm/driver.ts');
+      return createMicrovmDriver({
+        ...options,
+        ...(settings.dockerHost === undefined ? {} : { dockerHost: settings.dockerHost }),
+        warmPool: settings.warmPool,
+        stateDir: join(settings.dataDir, 'runtime'),
+        cacheDir: settings.microvmCache,
+        imageCacheLimit: settings.imageCache * 2 ** 30,
+      });
+    }
   }
 }
 
 /** Ranges on this host that a worker of this installation must not lease. */
 export async function occupiedRanges(settings: DriverSettings, owner: string): Promise<readonly string[]> {
-  if (settings.runtime !== 'docker') return [];
+  if (settings.runtime === 'fake') return [];
+  if (settings.runtime === 'microvm') {
+    const [{ hostRoutes }, { bridgeOf }] = await Promise.all([
+      import('../runtime/routes.ts'),
+      import('../runtime/microvm/network.ts'),
+    ]);
+    return await hostRoutes(bridgeOf(owner));
+  }
   const { occupiedSubnets } = await import('../runtime/docker/network.ts');
   return await occupiedSubnets({
     owner,

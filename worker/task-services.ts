@@ -38,7 +38,7 @@ export async function openTaskServices(options: TaskServicesOptions): Promise<Ta
   const { driver, range, directory, settings, endpoint, clock, log } = options;
   const undo: (() => Promise<void>)[] = [];
   const offered: HostService[] = [];
-  const gateway = settings.runtime === 'docker' ? range.gateway : undefined;
+  const gateway = settings.runtime !== 'fake' ? range.gateway : undefined;
   const api = gateway && endpoint ? await startApiForwarder(gateway, endpoint, log) : undefined;
   if (api) {
     undo.push(api.close);

@@ -1,11 +1,11 @@
 /** What the parts of the driver share once it is assembled. */
 import type { NetworkRange } from '../driver.ts';
+import type { Log } from '../log.ts';
 import type { Cgroups } from './cgroup.ts';
 import type { DiskQuota } from './disk-quota.ts';
 import type { Engine } from './engine.ts';
 import type { EngineFacts } from './facts.ts';
 import type { Leases } from './leases.ts';
-import type { Log } from './log.ts';
 import type { Names } from './names.ts';
 import type { PacketFilter } from './packet-filter.ts';
 import type { Pause } from './pause.ts';

@@ -7,9 +7,9 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hostnameOf, macAddressOf } from '../addresses.ts';
 import { DriverError } from '../driver.ts';
+import { readResolvers } from '../resolvers.ts';
 import type { Context } from './context.ts';
 import { ensureNetwork } from './network.ts';
-import { readResolvers } from './resolvers.ts';
 import type { SandboxNetwork, StartedPause } from './sandbox-network.ts';
 import {
   bridgeExists,

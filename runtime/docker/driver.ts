@@ -1,5 +1,7 @@
 /** The Docker driver: assembles the parts in this folder into the contract of runtime/driver.ts. */
 import { type Capabilities, type Driver, DriverError, type NetworkRange } from '../driver.ts';
+import { type Log, silent } from '../log.ts';
+import { createPool } from '../pool.ts';
 import { openCgroups } from './cgroup.ts';
 import { chooseNetwork, type NetworkChoice, whyNotDirect } from './choose-network.ts';
 import {
@@ -21,7 +23,6 @@ import { readFacts } from './facts.ts';
 import { createPullImage } from './image.ts';
 import { createLeases } from './leases.ts';
 import { createLimit } from './limit.ts';
-import { type Log, silent } from './log.ts';
 import { readLogs } from './logs.ts';
 import { namesOf } from './names.ts';
 import { ensureNetwork, type OwnNetwork } from './network.ts';
@@ -29,7 +30,6 @@ import { mostOpenFiles } from './open-files.ts';
 import { noFilter, openPacketFilter, removeFilter, whyNoFilter } from './packet-filter.ts';
 import type { Pause } from './pause.ts';
 import { ensurePauseImage } from './pause-image.ts';
-import { createPool } from './pool.ts';
 import { openRecords } from './record.ts';
 import {
   addressesInUse,

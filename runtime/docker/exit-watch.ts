@@ -3,9 +3,9 @@
  * hints to look: what is true is read by inspecting. After a gap in the stream one listing finds what was missed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Log } from '../log.ts';
 import type { Engine } from './engine.ts';
 import { jsonLines } from './json-lines.ts';
-import type { Log } from './log.ts';
 import { OWNER } from './names.ts';
 
 export interface ExitWatch {

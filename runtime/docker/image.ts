@@ -1,11 +1,11 @@
 /** Images: brought to the host through the engine, by policy, each once however many ask for it. */
 import type Docker from 'dockerode';
 import { DriverError, type ImageInfo, type PullProgress, type PullRequest } from '../driver.ts';
+import type { Log } from '../log.ts';
 import { checkCancelled, type Engine, engineWords, failure, statusOf } from './engine.ts';
 import { pullErrorKind } from './image-errors.ts';
 import { parseReference, sameRepository } from './image-reference.ts';
 import { jsonLines } from './json-lines.ts';
-import type { Log } from './log.ts';
 
 export type PullImage = (request: PullRequest) => Promise<ImageInfo>;
 

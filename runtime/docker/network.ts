@@ -1,7 +1,7 @@
 /** The bridge that sandboxes are on, and the address ranges that are taken on this host. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { DriverError, type NetworkRange } from '../driver.ts';
+import { hostRoutes } from '../routes.ts';
 import { connectEngine, type Engine, failure, statusOf } from './engine.ts';
 import { type Names, namesOf, OWNER } from './names.ts';
 
@@ -137,34 +137,4 @@ export async function occupiedSubnets(options: {
   } finally {
     engine.close();
   }
-}
-
-/** Every IPv4 route but the default one. */
-async function hostRoutes(): Promise<readonly string[]> {
-  let table: string;
-  try {
-    table = await readFile('/proc/net/route', 'utf8');
-  } catch (error) {
-    // Not Linux: the engine's networks are all that can be known.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-  return table
-    .trim()
-    .split('\n')
-    .slice(1)
-    .flatMap((line) => {
-      const columns = line.split('\t');
-      const [destination, mask] = [columns[1] ?? '', columns[7] ?? ''];
-      if (mask === '00000000' || destination.length !== 8) return [];
-      return [`${littleEndianAddress(destination)}/${bitsOf(mask)}`];
-    });
-}
-
-function littleEndianAddress(hex: string): string {
-  return [6, 4, 2, 0].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)).join('.');
-}
-
-function bitsOf(hex: string): number {
-  return Number.parseInt(hex, 16).toString(2).replaceAll('0', '').length;
 }

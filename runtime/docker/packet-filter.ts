@@ -4,12 +4,12 @@
  */
 import type { HostService, NetworkRange } from '../driver.ts';
 import { DriverError } from '../driver.ts';
+import type { Log } from '../log.ts';
+import { readResolvers } from '../resolvers.ts';
 import { admission, dismissal, filterRules, markOf, removal } from './filter-rules.ts';
-import type { Log } from './log.ts';
 import type { Names } from './names.ts';
 import { hashOf } from './network.ts';
 import { openNft, runNft } from './nft.ts';
-import { readResolvers } from './resolvers.ts';
 import { run } from './veth.ts';
 
 export interface PacketFilter {

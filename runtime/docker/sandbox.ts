@@ -1,6 +1,7 @@
 /** Sandboxes: taken from the warm pool or made, found again, removed. */
 import { randomBytes } from 'node:crypto';
 import { DriverError, type Sandbox, type SandboxConfig } from '../driver.ts';
+import type { Pool } from '../pool.ts';
 import type { Context } from './context.ts';
 import { checkCancelled, failure, statusOf } from './engine.ts';
 import { isValidId, OWNER, RECORD, SANDBOX } from './names.ts';
@@ -14,7 +15,6 @@ import {
   sandboxOf,
   startPause,
 } from './pause.ts';
-import type { Pool } from './pool.ts';
 import { parseRecord, recordOf, type SandboxRecord } from './record.ts';
 import { removeContainerById } from './remove.ts';
 import { AddressTakenError } from './veth.ts';

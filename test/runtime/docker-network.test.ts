@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NetworkChoice } from '../../runtime/docker/choose-network.ts';
 import { createDockerDriver } from '../../runtime/docker/driver.ts';
 import { connectEngine } from '../../runtime/docker/engine.ts';
-import { readResolvers } from '../../runtime/docker/resolvers.ts';
 import { vethOf } from '../../runtime/docker/veth.ts';
 import {
   type ContainerConfig,
@@ -17,6 +16,7 @@ import {
   type Sandbox,
   type SandboxConfig,
 } from '../../runtime/driver.ts';
+import { readResolvers } from '../../runtime/resolvers.ts';
 import { expectKind } from './driver.suite.ts';
 import { engineMissing, makeBusyboxImage, type TestImage } from './images.ts';
 

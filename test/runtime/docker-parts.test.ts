@@ -17,12 +17,12 @@ import { createLeases } from '../../runtime/docker/leases.ts';
 import { demultiplex } from '../../runtime/docker/multiplexed.ts';
 import { namesOf, withoutOurs } from '../../runtime/docker/names.ts';
 import { pauseProgram } from '../../runtime/docker/pause-image.ts';
-import { createPool } from '../../runtime/docker/pool.ts';
-import { readResolvers } from '../../runtime/docker/resolvers.ts';
 import { openShell, quoted } from '../../runtime/docker/shell.ts';
 import { tarOf } from '../../runtime/docker/tar.ts';
 import { vethOf } from '../../runtime/docker/veth.ts';
 import { DriverError } from '../../runtime/driver.ts';
+import { createPool } from '../../runtime/pool.ts';
+import { readResolvers } from '../../runtime/resolvers.ts';
 
 async function* pieces(bytes: Uint8Array, size: number) {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);

@@ -22,6 +22,8 @@ export interface DriverHarness {
   readonly programs: Programs;
   /** Runs real processes on a real kernel. */
   readonly real: boolean;
+  /** Why directories of the host cannot be volumes; absent: they can. */
+  readonly noHostDirectories?: string;
 }
 
 const MiB = 2 ** 20;
@@ -509,6 +511,7 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
 
     const tools: SuiteTools = {
       real: harness.real,
+      noHostDirectories: harness.noHostDirectories,
       programs,
       driver: () => driver,
       another: () => harness.create(owner),

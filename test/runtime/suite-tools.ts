@@ -24,6 +24,7 @@ export interface Programs {
 /** What parts of the suite that have files of their own work with. */
 export interface SuiteTools {
   readonly real: boolean;
+  readonly noHostDirectories: string | undefined;
   readonly programs: Programs;
   readonly driver: () => Driver;
   /** A second driver of the same owner, not opened yet. */

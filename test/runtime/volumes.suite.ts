@@ -146,6 +146,9 @@ export function describeVolumes(tools: SuiteTools): void {
   });
 
   describe.runIf(tools.real && !process.env.DOCKER_HOST)('directories of the host', () => {
+    const reason = tools.noHostDirectories;
+    const mounting = (title: string, test: () => Promise<void>) =>
+      it.skipIf(reason !== undefined)(reason === undefined ? title : `${title} (skipped: ${reason})`, test);
     const newFolder = async () => {
       const folder = await mkdtemp(join(tmpdir(), 'longshore-directory-'));
       await chmod(folder, 0o755);
@@ -160,7 +163,7 @@ export function describeVolumes(tools: SuiteTools): void {
     });
     const mounts = [{ volume: 'data', path: '/data' }];
 
-    it('are mounted as they are and stay when the sandbox goes', async () => {
+    mounting('are mounted as they are and stay when the sandbox goes', async () => {
       const folder = await newFolder();
       await writeFile(join(folder, 'file'), 'from the host');
       const { id } = await newSandbox({ volumes: [directory(folder)] });
@@ -169,7 +172,7 @@ export function describeVolumes(tools: SuiteTools): void {
       expect(await readFile(join(folder, 'new'), 'utf8')).toBe('from inside\n');
     });
 
-    it('are mounted from a folder in them downwards', async () => {
+    mounting('are mounted from a folder in them downwards', async () => {
       const folder = await newFolder();
       await mkdir(join(folder, 'a', 'b'), { recursive: true });
       await writeFile(join(folder, 'a', 'b', 'file'), 'deep');
@@ -191,7 +194,7 @@ export function describeVolumes(tools: SuiteTools): void {
         await expectKind(newSandbox({ volumes: [directory(folder, subPath)] }), 'volume');
     });
 
-    it('stay the folder that was looked at, though it becomes a link before the container is made', async () => {
+    mounting('stay the folder that was looked at, though it becomes a link before the container is made', async () => {
       const folder = await newFolder();
       await mkdir(join(folder, 'sub'));
       await writeFile(join(folder, 'sub', 'mine'), '');

@@ -15,8 +15,10 @@ import { createStore } from '../../core/store/index.ts';
 import type { Store } from '../../core/store/store.ts';
 import { createDockerDriver } from '../../runtime/docker/driver.ts';
 import { createFakeDriver } from '../../runtime/fake/driver.ts';
+import { createMicrovmDriver } from '../../runtime/microvm/driver.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../scripts/embedded-redis.ts';
 import { installationId } from '../../scripts/instance.ts';
+import { machineCache } from '../runtime/machines.ts';
 import { compiled } from './compiled.ts';
 
 // Each start of a process costs seconds on a busy machine; what never comes is told long before by `eventually`.
@@ -51,7 +53,7 @@ export interface Instance {
   readonly endpoint: string;
   /** Of the account that `client` uses. */
   readonly credential: Credential;
-  readonly runtime: 'docker' | 'fake';
+  readonly runtime: 'docker' | 'microvm' | 'fake';
   readonly dockerHost: string | undefined;
   /** This process's own view of the state; wakes no worker. */
   readonly store: Store;
@@ -80,7 +82,7 @@ export interface ClientOptions extends ECSClientConfig {
 type Settings = Readonly<Record<string, string>>;
 
 export interface InstanceOptions {
-  readonly runtime: 'docker' | 'fake';
+  readonly runtime: 'docker' | 'microvm' | 'fake';
   readonly settings?: Settings;
   readonly dockerHost?: string;
   /** Default: a new temporary directory. */
@@ -115,6 +117,7 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
     LONGSHORE_ACCOUNT_ID: accountId,
     LONGSHORE_REGION: region,
     LONGSHORE_RUNTIME: runtime,
+    LONGSHORE_MICROVM_CACHE: machineCache,
     LONGSHORE_WORKER_NAME: workerName,
     LONGSHORE_WARM_POOL: '0',
     REDIS_URL: embedded.url,
@@ -164,6 +167,7 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
       redis.disconnect();
       await embedded.stop();
       if (runtime === 'docker') await cleanDocker(installation, dockerHost);
+      if (runtime === 'microvm') await cleanMachines(installation, join(dataDir, 'runtime'));
       if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
     },
   };
@@ -237,7 +241,7 @@ function withoutOurs(env: NodeJS.ProcessEnv): Settings {
 }
 
 async function runtimeOf(
-  runtime: 'docker' | 'fake',
+  runtime: Instance['runtime'],
   place: { readonly dataDir: string; readonly installation: string; readonly dockerHost: string | undefined },
 ): Promise<readonly string[]> {
   const networkRange = { subnet: '10.255.255.0/24', gateway: '10.255.255.1' };
@@ -249,7 +253,10 @@ async function runtimeOf(
     await driver.close();
     return found.map(({ id }) => id);
   }
-  const driver = dockerDriver(place.installation, place.dockerHost, stateDir);
+  const driver =
+    runtime === 'docker'
+      ? dockerDriver(place.installation, place.dockerHost, stateDir)
+      : machineDriver(place.installation, stateDir);
   const found = await driver.recover();
   await driver.close();
   return found.map(({ id }) => id);
@@ -259,6 +266,17 @@ async function cleanDocker(installation: string, dockerHost: string | undefined)
   const driver = dockerDriver(installation, dockerHost);
   await driver.clean();
   await driver.close();
+}
+
+async function cleanMachines(installation: string, stateDir: string): Promise<void> {
+  const driver = machineDriver(installation, stateDir);
+  await driver.clean();
+  await driver.close();
+}
+
+function machineDriver(owner: string, stateDir: string) {
+  const networkRange = { subnet: '10.255.255.0/24', gateway: '10.255.255.1' };
+  return createMicrovmDriver({ owner, networkRange, warmPool: 0, stateDir, cacheDir: machineCache });
 }
 
 function dockerDriver(owner: string, dockerHost: string | undefined, stateDir?: string) {

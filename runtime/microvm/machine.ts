@@ -1,0 +1,263 @@
+/** One virtual machine, from its monitor's start to its end. */
+import { chown, mkdir, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { macAddressOf } from '../addresses.ts';
+import { DriverError, type Sandbox } from '../driver.ts';
+import { type Agent, greetAgent } from './agent.ts';
+import { runProgram } from './commands.ts';
+import type { Context } from './context.ts';
+import { killProcessesOf } from './processes.ts';
+import { type MachineRecord, removeFolder, writeRecord } from './record.ts';
+import { lines, type MachineSize, type Monitor } from './vmm.ts';
+
+export interface Machine {
+  readonly folder: string;
+  readonly address: string;
+  readonly uid: number;
+  readonly monitor: Monitor;
+  readonly agent: Agent;
+  /** The newest that was written. */
+  record: MachineRecord;
+  /** Resolves when it no longer runs, after that was recorded. */
+  readonly ended: Promise<{ readonly reason: string; readonly at: number }>;
+  /** Runs one after the other what must not be done twice at once. */
+  readonly turns: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Containers that were stopped or removed here, by id: their end is nobody's fault. */
+  readonly stopped: Set<string>;
+  closing: boolean;
+}
+
+/** Milliseconds. */
+const GREETING_PATIENCE = 60_000;
+/** The guest answers within this, unless another host has the line. */
+const BUSY_AFTER = 10_000;
+const PING_INTERVAL = 15_000;
+/** Under emulation on a busy host an answer may take long; a guest that hangs is given up in the end. */
+const PING_PATIENCE = 90_000;
+
+/** Users of monitors: one for each address, so for each machine on this host. Above what distributions hand out. */
+export function uidOf(address: string): number {
+  const [, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  return 1_300_000_000 + (b << 16) + (c << 8) + d;
+}
+
+/** A clone of the snapshot for its size, that nobody has taken yet. @throws DriverError kind engine */
+export async function makeMachine(context: Context, size: MachineSize): Promise<Machine> {
+  const address = context.addresses.take();
+  // Its name everywhere: one address, one machine.
+  const folder = join(context.folder, address);
+  const uid = uidOf(address);
+  const record: MachineRecord = { address, size, images: [], containers: {} };
+  try {
+    await mkdir(join(folder, 'disks'), { recursive: true, mode: 0o755 });
+    await mkdir(join(folder, 'root'), { recursive: true });
+    await writeRecord(folder, record);
+    const scratch = join(folder, 'disks', 'scratch');
+    await writeFile(scratch, '', { mode: 0o600 });
+    await chown(scratch, uid, uid);
+    await truncate(scratch, 2 ** 42);
+    const groups = await context.groups.make(address, size);
+    const monitor = await startClone(context, { folder, size, address, uid, groups });
+    return await joinMachine(context, { folder, record, monitor });
+  } catch (error) {
+    await destroyMachine(context, address);
+    throw error;
+  }
+}
+
+async function startClone(
+  context: Context,
+  machine: { folder: string; size: MachineSize; address: string; uid: number; groups: readonly string[] },
+): Promise<Monitor> {
+  const { vmm, snapshots, network } = context;
+  const { size, folder, uid, groups, address } = machine;
+  const start = async () => {
+    const origin = { kind: 'snapshot', folder: await snapshots.of(size) } as const;
+    const tap = { name: network.tapOf(address), bridge: network.bridge };
+    return await vmm.start({ size, origin, folder, uid, tap, groups });
+  };
+  try {
+    return await start();
+  } catch (error) {
+    context.log.warn({ error }, 'a snapshot could not be restored and is made anew');
+    await killProcessesOf(uid);
+    await snapshots.discard(size);
+    return await start();
+  }
+}
+
+/** Takes back one that an earlier process made; undefined: it no longer runs. */
+export async function attachMachine(
+  context: Context,
+  folder: string,
+  record: MachineRecord,
+): Promise<Machine | undefined> {
+  if (record.ended) return undefined;
+  const monitor = await context.vmm.attach(folder);
+  if (!monitor) return undefined;
+  try {
+    return await joinMachine(context, { folder, record, monitor });
+  } catch (error) {
+    context.log.warn({ error, address: record.address }, 'a virtual machine does not answer and is given up');
+    monitor.detach();
+    return undefined;
+  }
+}
+
+/** One that no longer runs: its containers can still be asked about. */
+export function deadMachine(folder: string, record: MachineRecord): Machine {
+  const gone = async () => {
+    throw new DriverError('engine', 'The virtual machine is gone.');
+  };
+  const ended = Promise.resolve(record.ended ?? { reason: 'the virtual machine ended', at: Date.now() });
+  return {
+    folder,
+    address: record.address,
+    uid: uidOf(record.address),
+    monitor: {
+      connect: gone,
+      insert: gone,
+      save: gone,
+      ended: ended.then(({ reason }) => reason),
+      console: async () => '',
+      detach: () => {},
+    },
+    agent: { call: gone, closed: Promise.resolve(undefined), close: () => {} },
+    record,
+    ended,
+    turns: createTurns(),
+    stopped: new Set(),
+    closing: false,
+  };
+}
+
+function createTurns(): Machine['turns'] {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work, work);
+    last = result.catch(() => {});
+    return result;
+  };
+}
+
+interface Parts {
+  readonly folder: string;
+  readonly record: MachineRecord;
+  readonly monitor: Monitor;
+}
+
+async function joinMachine(context: Context, { folder, record, monitor }: Parts): Promise<Machine> {
+  const agent = await speakWith(monitor);
+  const machine: Machine = {
+    folder,
+    address: record.address,
+    uid: uidOf(record.address),
+    monitor,
+    agent,
+    record,
+    ended: Promise.race([monitor.ended, agentLost(agent)]).then(async (why) => await noteEnd(context, machine, why)),
+    turns: createTurns(),
+    stopped: new Set(),
+    closing: false,
+  };
+  watch(machine);
+  return machine;
+}
+
+/** On the first line that is free. */
+async function speakWith(monitor: Monitor): Promise<Agent> {
+  for (let line = 0; ; line += 1) {
+    const last = line === lines - 1;
+    try {
+      return await greetAgent(await monitor.connect(line), last ? GREETING_PATIENCE : BUSY_AFTER);
+    } catch (error) {
+      if (last) throw error;
+    }
+  }
+}
+
+async function agentLost(agent: Agent): Promise<string> {
+  const wrong = await agent.closed;
+  // The monitor's own end, when it is that, is told a moment later and says more.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  return wrong ? `its agent broke the connection (${wrong.message})` : 'its agent broke the connection';
+}
+
+async function noteEnd(context: Context, machine: Machine, why: string) {
+  // Left running on purpose.
+  if (machine.closing) return { reason: why, at: Date.now() };
+  const words = lastWords(await machine.monitor.console());
+  const reason = `the virtual machine ended: ${why}${words === '' ? '' : ` (${words})`}`;
+  const ended = { reason, at: Date.now() };
+  context.log.warn({ address: machine.address, reason }, 'a virtual machine ended');
+  machine.agent.close();
+  machine.monitor.detach();
+  await killProcessesOf(machine.uid);
+  await update(machine, (record) => ({ ...record, ended })).catch((error: unknown) => {
+    // Its folder may be removed at the same time.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  });
+  return ended;
+}
+
+/** Why a kernel panicked is in the line that says so. */
+function lastWords(console: string): string {
+  const lines = console.split('\n').map((line) => line.replace(/^\[[ \d.]+\] /, '').trim());
+  const panic = lines.find((line) => line.includes('Kernel panic') || line.startsWith('longshore:'));
+  return (panic ?? '').slice(0, 200);
+}
+
+/** Keeps the guest's clock right, and finds out when it hangs. */
+function watch(machine: Machine): void {
+  const timer = setInterval(async () => {
+    const patience = setTimeout(() => machine.agent.close(), PING_PATIENCE);
+    // What is wrong shows in how the connection ends.
+    await setClock(machine.agent).catch(() => {});
+    clearTimeout(patience);
+  }, PING_INTERVAL);
+  timer.unref();
+  machine.agent.closed.then(() => clearInterval(timer));
+}
+
+export async function setClock(agent: Agent): Promise<void> {
+  await agent.call('clock', Date.now() * 1000);
+}
+
+/** Writes what changed down before it counts. */
+export async function update(machine: Machine, change: (record: MachineRecord) => MachineRecord): Promise<void> {
+  const record = change(machine.record);
+  await writeRecord(machine.folder, record);
+  machine.record = record;
+}
+
+/** Lets go of it: it runs on, and its end is no matter of this process. */
+export function leave(machine: Machine): void {
+  machine.closing = true;
+  machine.agent.close();
+  machine.monitor.detach();
+}
+
+/** Removes everything of a machine, in whatever state it is. Idempotent. */
+export async function destroyMachine(context: Context, address: string): Promise<void> {
+  await killProcessesOf(uidOf(address));
+  await context.groups.remove(address);
+  await removeFolder(join(context.folder, address));
+  context.addresses.release(address);
+}
+
+/** The writable disk, empty: `bytes` for its files. */
+export async function formatScratch(machine: Machine, bytes: number): Promise<void> {
+  const blocks = Math.ceil(bytes / 1024);
+  const options = ['-q', '-F', '-O', '^has_journal', '-m', '0', '-E', 'lazy_itable_init=1,nodiscard,root_owner=0:0'];
+  await runProgram('mkfs.ext4', [...options, '-b', '4096', join(machine.folder, 'disks', 'scratch'), `${blocks}k`]);
+}
+
+export function sandboxOf(context: Context, { record }: Pick<Machine, 'record'>): Sandbox {
+  return {
+    id: record.sandbox?.id ?? '',
+    ipv4Address: record.address,
+    macAddress: macAddressOf(record.address),
+    gateway: context.range.gateway,
+    prefixLength: Number(context.range.subnet.split('/')[1]),
+  };
+}

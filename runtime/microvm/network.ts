@@ -1,0 +1,112 @@
+/**
+ * The bridge that machines are on. What a machine may send and reach is decided by the same packet filter as for
+ * containers: a machine's device is named after its address as a container's cable is.
+ */
+import { createHash } from 'node:crypto';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { namesOf } from '../docker/names.ts';
+import { openPacketFilter, type PacketFilter, removeFilter } from '../docker/packet-filter.ts';
+import { vethOf } from '../docker/veth.ts';
+import { DriverError, type NetworkRange } from '../driver.ts';
+import type { Log } from '../log.ts';
+import { runProgram } from './commands.ts';
+
+export interface MachineNetwork {
+  readonly bridge: string;
+  readonly filter: PacketFilter;
+  /** Name of the network device of the machine with this address. At most 15 characters, which the kernel allows. */
+  tapOf(address: string): string;
+}
+
+export interface NetworkOptions {
+  readonly owner: string;
+  readonly range: NetworkRange;
+  /** Group by address, of the machines that are there. */
+  readonly groups: ReadonlyMap<string, string | undefined>;
+  readonly log: Log;
+}
+
+const nameOf = (owner: string) => createHash('sha256').update(owner).digest('hex').slice(0, 8);
+export const bridgeOf = (owner: string): string => `longs-m${nameOf(owner)}`;
+const tableOf = (owner: string) => `longshore_nat_${nameOf(owner)}`;
+
+/** Idempotent. @throws DriverError kind engine */
+export async function openNetwork({ owner, range, groups, log }: NetworkOptions): Promise<MachineNetwork> {
+  const bridge = bridgeOf(owner);
+  const prefix = range.subnet.split('/')[1];
+  if (!(await bridgeExists(bridge))) {
+    await runProgram('ip', ['link', 'add', 'name', bridge, 'type', 'bridge']).catch(async (error: unknown) => {
+      // Another process of this owner was quicker.
+      if (!(await bridgeExists(bridge))) throw error;
+    });
+  }
+  const own = `${range.gateway}/${prefix}`;
+  const shown = await runProgram('ip', ['-4', 'address', 'show', 'dev', bridge]);
+  if (!shown.includes(` ${own} `)) {
+    await runProgram('ip', ['address', 'flush', 'dev', bridge]);
+    await runProgram('ip', ['address', 'add', own, 'dev', bridge]);
+  }
+  await runProgram('ip', ['link', 'set', bridge, 'up']);
+  await forward();
+  await masquerade(owner, range, bridge);
+  await passEngine('-I', bridge);
+  const filter = await openPacketFilter({ names: namesOf(owner), bridge, range, log, groups });
+  return { bridge, filter, tapOf: vethOf };
+}
+
+/** True when there was something to remove. */
+export async function removeNetwork(owner: string): Promise<boolean> {
+  const bridge = bridgeOf(owner);
+  await removeFilter(namesOf(owner));
+  await runProgram('nft', ['-f', '-'], { input: removal(owner) }).catch(ignoreAbsent);
+  await passEngine('-D', bridge);
+  if (!(await bridgeExists(bridge))) return false;
+  await runProgram('ip', ['link', 'delete', bridge]);
+  return true;
+}
+
+async function bridgeExists(bridge: string): Promise<boolean> {
+  return await access(`/sys/class/net/${bridge}/bridge`).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function forward(): Promise<void> {
+  const file = '/proc/sys/net/ipv4/ip_forward';
+  if ((await readFile(file, 'utf8')).trim() !== '1') await writeFile(file, '1');
+}
+
+/** What leaves the host carries the host's address. */
+async function masquerade(owner: string, { subnet }: NetworkRange, bridge: string): Promise<void> {
+  const rules = `${removal(owner)}table ip ${tableOf(owner)} {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr ${subnet} oifname != "${bridge}" masquerade
+  }
+}
+`;
+  await runProgram('nft', ['-f', '-'], { input: rules });
+}
+
+/** What is not there cannot be deleted, so it is made first. */
+function removal(owner: string): string {
+  return `table ip ${tableOf(owner)}\ndelete table ip ${tableOf(owner)}\n`;
+}
+
+/** A Docker Engine on the same host drops what it does not know, and offers a chain for exceptions. */
+async function passEngine(verb: '-I' | '-D', bridge: string): Promise<void> {
+  for (const side of ['-i', '-o']) {
+    const rule = ['DOCKER-USER', side, bridge, '-j', 'ACCEPT'];
+    const there = await runProgram('iptables', ['-C', ...rule]).then(
+      () => true,
+      () => false,
+    );
+    if (there === (verb === '-D')) await runProgram('iptables', [verb, ...rule]).catch(ignoreAbsent);
+  }
+}
+
+function ignoreAbsent(error: unknown): void {
+  const harmless = /No such file|not installed|No chain|does not exist|Could not process rule/;
+  if (!(error instanceof DriverError) || !harmless.test(error.message)) throw error;
+}

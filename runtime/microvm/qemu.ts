@@ -1,0 +1,299 @@
+/** QEMU's `microvm` machine as the virtual machine monitor. */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { link, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DriverError } from '../driver.ts';
+import { runProgram } from './commands.ts';
+import type { Guest } from './guest.ts';
+import { openQmp, type Qmp } from './qmp.ts';
+import { connectIn } from './sockets.ts';
+import { lines, type MachineConfig, type Monitor, type Vmm } from './vmm.ts';
+
+const PROGRAM = '/usr/bin/qemu-system-x86_64';
+/** Disks for images that every machine has; what is not used yet is empty. */
+const SLOTS = 10;
+/** Milliseconds until QEMU must answer after it was started. */
+const PATIENCE = 20_000;
+/** Milliseconds without an answer. */
+const BUSY_AFTER = 5000;
+/** Descriptors that the jail hands over. */
+const fds = { state: 3, tap: 10, line: 20, qmp: 30 } as const;
+const everyLine = Array.from({ length: lines }, (_, line) => line);
+
+export interface QemuOptions {
+  readonly guest: Guest;
+  readonly acceleration: 'kvm' | 'tcg';
+}
+
+export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vmm> {
+  const [version, kiloHertz] = await Promise.all([runProgram(PROGRAM, ['--version']), counterFrequency(guest)]);
+  const shape = JSON.stringify([
+    version,
+    guest.identity,
+    acceleration,
+    kiloHertz,
+    cpus()[0]?.model,
+    machine('', 'TCG'),
+  ]);
+  const kvmGroup = acceleration === 'kvm' ? (await stat('/dev/kvm')).gid : undefined;
+
+  return {
+    name: version.split('\n')[0]?.replace(/ \(.*/, '') ?? 'QEMU',
+    identity: createHash('sha256').update(shape).digest('hex').slice(0, 20),
+    acceleration,
+    slots: SLOTS,
+    async start(config) {
+      const state = config.origin.kind === 'snapshot' ? await open(join(config.origin.folder, 'state')) : undefined;
+      try {
+        const said = launch(config, state?.fd);
+        const monitor = monitorOf(config.folder, await qmpOf(config.folder, said));
+        if (!state) return monitor;
+        // The guest was saved while its host was there. A host that comes later would be told to it, as would be, after
+        // that, that none was there when it woke up.
+        const first = await connectIn(config.folder, 'line-0');
+        await resume(monitor.qmp, said);
+        return { ...monitor, connect: async (line) => (line === 0 ? first : await monitor.connect(line)) };
+      } finally {
+        await state?.close();
+      }
+    },
+    async attach(folder) {
+      for (const line of everyLine) {
+        const qmp = await tryQmp(folder, line);
+        if (qmp === 'gone') return undefined;
+        if (qmp !== 'busy') return monitorOf(folder, qmp);
+      }
+      return undefined;
+    },
+  };
+
+  function launch(config: MachineConfig, state: number | undefined): { readonly words: () => string; ended: boolean } {
+    const { origin, size } = config;
+    const boot = [
+      '-kernel',
+      '/guest/kernel',
+      '-initrd',
+      '/guest/initramfs',
+      '-append',
+      `console=ttyS0 quiet panic=-1 rdinit=/init tsc=reliable cryptomgr.notests${
+        acceleration === 'tcg' ? ` tsc_early_khz=${kiloHertz}` : ''
+      }`,
+    ];
+    const memory = origin.kind === 'boot' ? '/vm/memory,share=on' : '/snapshot/memory,share=off';
+    const args = [
+      ...machine(`size=${size.memory}M,mem-path=${memory}`, acceleration),
+      ...['-m', String(size.memory), '-smp', String(size.cpus)],
+      // A clone has the kernel in its memory.
+      ...(origin.kind === 'boot' ? boot : ['-incoming', 'defer']),
+      // Only a machine that holds nothing of anybody's is saved, by a program that it starts.
+      ...(origin.kind === 'boot'
+        ? []
+        : ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny']),
+      ...['-netdev', `tap,id=n0,fd=${fds.tap}`, '-device', 'virtio-net-device,netdev=n0'],
+    ];
+    const child = spawn(guest.jail, [...jailArguments(config, guest, kvmGroup), '--', PROGRAM, ...args], {
+      cwd: config.folder,
+      detached: true,
+      env: { PATH: '/usr/bin:/bin', ...(state === undefined ? {} : { LD_PRELOAD: '/guest/read-only-memory.so' }) },
+      stdio: ['ignore', 'ignore', 'pipe', state ?? 'ignore'],
+    });
+    let text = '';
+    const said = { words: () => text.trim().split('\n').at(-1) ?? '', ended: false };
+    child.stderr?.setEncoding('utf8').on('data', (part: string) => {
+      text = (text + part).slice(-4000);
+    });
+    child.on('error', (error) => {
+      text = error.message;
+      said.ended = true;
+    });
+    child.on('exit', () => {
+      said.ended = true;
+    });
+    child.unref();
+    (child.stderr as unknown as { unref(): void } | null)?.unref();
+    return said;
+  }
+}
+
+/**
+ * Under emulation the guest counts with the host's counter and has no clock to find out how fast it is. Measured once
+ * after each start of the host, so that all machines agree.
+ */
+async function counterFrequency({ folder, jail }: Guest): Promise<number> {
+  const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  const file = join(folder, `counter-${boot}`);
+  const known = await readFile(file, 'utf8').catch(() => '');
+  if (known !== '') return Number(known);
+  const measured = (await runProgram(jail, ['--tsc'])).trim();
+  await writeFile(`${file}.${process.pid}`, measured);
+  // The first one counts.
+  await link(`${file}.${process.pid}`, file).catch(() => {});
+  await rm(`${file}.${process.pid}`);
+  return Number(await readFile(file, 'utf8'));
+}
+
+type Said = { readonly words: () => string; readonly ended: boolean };
+
+/** What does not differ between a machine that boots and one that is cloned. */
+function machine(memory: string, acceleration: string): readonly string[] {
+  const disk = (slot: string, file: string, readOnly: boolean) => [
+    '-blockdev',
+    `driver=file,node-name=${slot}-file,filename=${file},read-only=${readOnly ? 'on' : 'off'},locking=off,cache.direct=off,cache.no-flush=on,discard=unmap`,
+    '-blockdev',
+    `driver=raw,node-name=${slot},file=${slot}-file,read-only=${readOnly ? 'on' : 'off'},discard=unmap`,
+    '-device',
+    `virtio-blk-device,drive=${slot},serial=${slot}`,
+  ];
+  return [
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-M', 'microvm,acpi=on,rtc=on,memory-backend=ram'],
+    ...['-cpu', acceleration === 'kvm' ? 'host' : 'max', '-accel', acceleration],
+    // What the guest's kernel said last can still be read when it has given up.
+    ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause'],
+    ...['-global', 'virtio-mmio.force-legacy=false'],
+    ...['-object', `memory-backend-file,id=ram,${memory}`],
+    ...['-chardev', 'ringbuf,id=console,size=16384', '-serial', 'chardev:console'],
+    ...['-device', `virtio-serial-device,max_ports=${lines + 1}`],
+    ...everyLine.flatMap((line) => [
+      ...['-chardev', `socket,id=qmp-${line},fd=${fds.qmp + line},server=on,wait=off`],
+      ...['-mon', `chardev=qmp-${line},mode=control`],
+      ...['-chardev', `socket,id=line-${line},fd=${fds.line + line},server=on,wait=off`],
+      ...['-device', `virtserialport,chardev=line-${line},name=line-${line}`],
+    ]),
+    ...disk('scratch', '/vm/scratch', false),
+    ...Array.from({ length: SLOTS }, (_, slot) => disk(`slot${slot}`, '/guest/empty', true)).flat(),
+  ];
+}
+
+function jailArguments(config: MachineConfig, guest: Guest, kvmGroup: number | undefined): readonly string[] {
+  const { origin } = config;
+  return [
+    ...['--uid', String(config.uid), '--root', join(config.folder, 'root')],
+    ...['--tap', config.tap.name, ...(config.tap.bridge === undefined ? [] : ['--bridge', config.tap.bridge])],
+    ...config.groups.flatMap((file) => ['--group', file]),
+    ...['/usr', '/bin', '/lib', '/lib64', '/dev/null'].flatMap((path) => ['--bind', `${path}:${path}`]),
+    ...(kvmGroup === undefined ? [] : ['--share', '/dev/kvm:/dev/kvm', '--also', String(kvmGroup)]),
+    ...['--bind', `${guest.folder}:/guest`],
+    ...(origin.kind === 'snapshot' ? ['--bind', `${origin.folder}:/snapshot`] : []),
+    ...['--share', `${join(config.folder, 'disks')}:/vm`],
+    ...everyLine.flatMap((line) => [
+      ...['--listen', `line-${line}:${fds.line + line}`],
+      ...['--listen', `qmp-${line}:${fds.qmp + line}`],
+    ]),
+  ];
+}
+
+/** The socket is there a moment before QEMU answers on it. */
+async function qmpOf(folder: string, said: Said): Promise<Qmp> {
+  const deadline = Date.now() + PATIENCE;
+  for (let pause = 2; ; pause = Math.min(2 * pause, 50)) {
+    try {
+      return await openQmp(await connectIn(folder, 'qmp-0'));
+    } catch (error) {
+      if (!(error instanceof DriverError) && !isNobodyThere(error)) throw error;
+      if (said.ended || Date.now() > deadline)
+        throw new DriverError('engine', `QEMU could not be started: ${said.words() || 'it does not answer'}.`);
+    }
+    await delay(pause);
+  }
+}
+
+/** Another host may still be there, so that QEMU does not listen to us. */
+async function tryQmp(folder: string, line: number): Promise<Qmp | 'busy' | 'gone'> {
+  try {
+    const socket = await connectIn(folder, `qmp-${line}`);
+    const timer = setTimeout(() => socket.destroy(), BUSY_AFTER);
+    const qmp = await openQmp(socket);
+    clearTimeout(timer);
+    return qmp;
+  } catch (error) {
+    if (error instanceof DriverError) return 'busy';
+    if (isNobodyThere(error)) return 'gone';
+    throw error;
+  }
+}
+
+function isNobodyThere(error: unknown): boolean {
+  return ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+const sharedMemory = { capabilities: [{ capability: 'x-ignore-shared', state: true }] };
+
+/** Takes the machine's state in and lets it run. */
+async function resume(qmp: Qmp, said: Said): Promise<void> {
+  await qmp.run('migrate-set-capabilities', sharedMemory);
+  await qmp.run('migrate-incoming', { uri: `fd:${fds.state}` });
+  const { status, words } = await migrated(qmp);
+  if (status !== 'completed')
+    throw new DriverError('engine', `QEMU could not restore a snapshot: ${words ?? said.words() ?? status}.`);
+  await qmp.run('cont');
+}
+
+async function migrated(qmp: Qmp): Promise<{ readonly status: string; readonly words?: string }> {
+  for (;;) {
+    const info = await qmp.run<{ readonly status?: string; readonly 'error-desc'?: string }>('query-migrate');
+    const { status = 'none', 'error-desc': words } = info;
+    if (['completed', 'failed', 'cancelled'].includes(status))
+      return { status, ...(words === undefined ? {} : { words }) };
+    await delay(2);
+  }
+}
+
+function monitorOf(folder: string, qmp: Qmp): Monitor & { readonly qmp: Qmp } {
+  let reason = 'the virtual machine monitor ended';
+  const ended = new Promise<string>((resolve) => {
+    qmp.onEvent((name, data) => {
+      if (name === 'SHUTDOWN' && data.guest === true) resolve('the guest gave up');
+      if (name === 'GUEST_PANICKED') resolve('the guest panicked');
+      if (name === 'SHUTDOWN') reason = 'the virtual machine was switched off';
+    });
+    qmp.closed.then(() => resolve(reason));
+  });
+  // An earlier process may have missed the event.
+  qmp
+    .run<{ readonly status: string }>('query-status')
+    .then(({ status }) => {
+      if (status === 'shutdown' || status === 'guest-panicked') qmp.close();
+    })
+    .catch(() => {});
+  return {
+    qmp,
+    ended,
+    connect: async (line) => await connectIn(folder, `line-${line}`),
+    async insert(slot, file) {
+      const name = `image-${slot}`;
+      await qmp.run('blockdev-add', {
+        driver: 'file',
+        'node-name': name,
+        filename: `/vm/${file}`,
+        'read-only': true,
+        locking: 'off',
+      });
+      await qmp.run('blockdev-reopen', {
+        options: [{ driver: 'raw', 'node-name': `slot${slot}`, file: name, 'read-only': true, discard: 'unmap' }],
+      });
+    },
+    async save(file) {
+      await qmp.run('stop');
+      await qmp.run('migrate-set-capabilities', sharedMemory);
+      await qmp.run('migrate', { uri: `exec:cat > /vm/${file}` });
+      const { status, words } = await migrated(qmp);
+      if (status !== 'completed') throw new DriverError('engine', `QEMU could not save: ${words ?? status}.`);
+    },
+    async console() {
+      const parameters = { device: 'console', size: 16_384, format: 'utf8' };
+      return await qmp.run<string>('ringbuf-read', parameters).catch(() => '');
+    },
+    detach: () => qmp.close(),
+  };
+}
+
+/** undefined: it is not installed. */
+export async function qemuVersion(): Promise<string | undefined> {
+  return await runProgram(PROGRAM, ['--version']).then(
+    (text) => text.split('\n')[0],
+    () => undefined,
+  );
+}

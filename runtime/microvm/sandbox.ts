@@ -1,0 +1,131 @@
+/** A sandbox is a machine that somebody has taken. */
+import { randomBytes } from 'node:crypto';
+import { hostnameOf, macAddressOf } from '../addresses.ts';
+import { isValidId } from '../docker/names.ts';
+import { DriverError, type Limits, type Sandbox, type SandboxConfig, type VolumeConfig } from '../driver.ts';
+import { readResolvers } from '../resolvers.ts';
+import { AgentError } from './agent.ts';
+import type { Context } from './context.ts';
+import { etc, scratchDevice, taskGroup, volumeFolder } from './guest-paths.ts';
+import { destroyMachine, formatScratch, leave, type Machine, sandboxOf, setClock, update } from './machine.ts';
+import type { MachineSize } from './vmm.ts';
+
+/** MS_NOATIME */
+const mountFlags = 1024;
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+/** A sandbox without limits. */
+const defaults = { cpus: 1, memory: 512 * MiB, disk: 20 * GiB } as const;
+/** Kept on the writable disk besides what containers write: their output. */
+const OUTPUT_DISK = 256 * MiB;
+
+/** Sizes come in steps, because each needs a snapshot of its own. */
+export function sizeFor(limits: Limits): MachineSize {
+  const task = Math.ceil((limits.memory ?? defaults.memory) / MiB / 512) * 512;
+  // For the guest's kernel, the agent and crun, and the kernel's book-keeping of memory.
+  return { cpus: Math.max(1, Math.ceil(limits.cpus ?? defaults.cpus)), memory: task + 96 + Math.ceil(task / 32) };
+}
+
+/** @throws DriverError kind volume or create */
+export function checkSandbox({ id, volumes = [] }: SandboxConfig): void {
+  if (!isValidId(id)) throw new DriverError('create', `"${id}" is not a valid sandbox id.`);
+  for (const volume of volumes) checkVolume(volume);
+}
+
+function checkVolume({ kind, name }: VolumeConfig): void {
+  if (name === '' || name === '.' || name === '..' || name.includes('/'))
+    throw new DriverError('volume', `"${name}" is not a valid volume name.`);
+  if (kind !== 'scratch')
+    throw new DriverError(
+      'volume',
+      `volume ${name}: a virtual machine cannot mount ${kind === 'nfs' ? 'NFS exports' : 'directories of its host'} yet`,
+    );
+}
+
+/** Makes a machine that nobody has taken into this sandbox. */
+export async function takeMachine(context: Context, machine: Machine, config: SandboxConfig): Promise<Sandbox> {
+  const { agent, address } = machine;
+  const { limits } = config;
+  const facts = sandboxOf(context, machine);
+  const hostname = hostnameOf(address);
+  try {
+    await Promise.all([
+      formatScratch(machine, (limits.disk ?? defaults.disk) + OUTPUT_DISK),
+      setClock(agent),
+      agent.call('seed', randomBytes(64)),
+      agent.call('hostname', hostname),
+      agent.call('network', macAddressOf(address), address, facts.prefixLength, facts.gateway),
+      writeEtc(machine, hostname),
+      writeLimits(machine, limits),
+    ]);
+    await Promise.all([
+      agent.call('mount', scratchDevice, '/scratch', 'ext4', mountFlags, ''),
+      ...(config.volumes ?? []).map((_, index) => agent.call('mkdir', volumeFolder(index), 0o755)),
+      writeSysctls(machine, config.sysctls ?? {}),
+    ]);
+    await update(machine, (record) => ({
+      ...record,
+      sandbox: {
+        id: config.id,
+        labels: config.labels,
+        limits,
+        ...(config.group === undefined ? {} : { group: config.group }),
+        volumes: (config.volumes ?? []).map(({ name }) => name),
+      },
+    }));
+    await context.network.filter.admit(address, config.group);
+    return { ...facts, id: config.id };
+  } catch (error) {
+    throw error instanceof AgentError ? new DriverError('engine', error.message, { cause: error }) : error;
+  }
+}
+
+async function writeEtc({ agent, address }: Machine, hostname: string): Promise<void> {
+  const servers = await readResolvers();
+  const files = {
+    hosts: `127.0.0.1\tlocalhost\n${address}\t${hostname}\n`,
+    hostname: `${hostname}\n`,
+    'resolv.conf': servers.map((server) => `nameserver ${server}\n`).join(''),
+  };
+  await Promise.all([
+    agent.call('mkdir', etc, 0o755),
+    ...Object.entries(files).map(([name, text]) => agent.call('write', `${etc}/${name}`, 0o644, text)),
+  ]);
+}
+
+/** Over all containers together; what the machine has besides is not theirs. */
+async function writeLimits({ agent }: Machine, { cpus, memory, pids }: Limits): Promise<void> {
+  const files = {
+    ...(memory === undefined ? {} : { 'memory.max': String(memory) }),
+    ...(cpus === undefined ? {} : { 'cpu.max': `${Math.max(1000, Math.round(cpus * 100_000))} 100000` }),
+    ...(pids === undefined ? {} : { 'pids.max': String(pids) }),
+  };
+  await Promise.all(
+    Object.entries(files).map(([file, value]) => agent.call('write', `${taskGroup}/${file}`, 0, value)),
+  );
+}
+
+/** As `sysctl -w` reads names: dots are slashes, and a slash is a dot in the name of an interface. */
+async function writeSysctls({ agent }: Machine, sysctls: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, value] of Object.entries(sysctls)) {
+    const file = name.replace(/[./]/g, (char) => (char === '.' ? '/' : '.'));
+    if (!/^net\/[\w./-]+$/.test(file) || file.includes('..'))
+      throw new DriverError('create', `${name} is not a sysctl of a network.`);
+    await agent.call('write', `/proc/sys/${file}`, 0, value).catch((error: unknown) => {
+      throw error instanceof AgentError ? new DriverError('create', `The sysctl ${name} could not be set.`) : error;
+    });
+  }
+}
+
+export async function removeSandbox(context: Context, id: string): Promise<void> {
+  const machine = context.machines.get(id);
+  if (!machine) return;
+  await removeMachine(context, machine);
+  context.machines.delete(id);
+}
+
+export async function removeMachine(context: Context, machine: Machine): Promise<void> {
+  leave(machine);
+  if (machine.record.sandbox) await context.network.filter.dismiss(machine.address);
+  await destroyMachine(context, machine.address);
+}
