@@ -22,6 +22,8 @@ export function accountSettingHandlers({ settings }: EcrDeps) {
       const values = valuesOf(name);
       if (!values.includes(value))
         throw invalidParameter('value', `Member must satisfy enum value set: [${values.join(', ')}]`);
+      if (name === 'REGISTRY_POLICY_SCOPE' && value !== values[0])
+        throw invalidParameter('value', 'Longshore enforces registry policies for replication only (V1)');
       await settings.put(caller, 'account-setting', name, value);
       return { name, value };
     },

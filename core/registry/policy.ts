@@ -106,13 +106,26 @@ function holds(condition: Statement['Condition'], { principal }: AccessRequest):
   return all;
 }
 
-/** With `*` and `?`, as in IAM. */
+/** With `*` and `?`, as in IAM. Steps back to the last `*` only: no pattern takes longer than its length times the text's. */
 function like(pattern: string, text: string, exact: boolean): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.');
-  return new RegExp(`^${source}$`, exact ? 's' : 'is').test(text);
+  const [wanted, given] = exact ? [pattern, text] : [pattern.toLowerCase(), text.toLowerCase()];
+  let at = 0;
+  let star = -1;
+  let resume = 0;
+  for (let index = 0; index < given.length; ) {
+    const next = wanted[at];
+    if (next === '*') {
+      star = at++;
+      resume = index;
+    } else if (next !== undefined && (next === '?' || next === given[index])) {
+      at++;
+      index++;
+    } else if (star >= 0) {
+      at = star + 1;
+      index = ++resume;
+    } else return false;
+  }
+  return /^\**$/.test(wanted.slice(at));
 }
 
 function texts(value: unknown): readonly string[] {

@@ -592,8 +592,11 @@ describe('a registry', () => {
     await client.ecr.send(new ecr.DeleteRegistryPolicyCommand({}));
     const setting = async (name: string) => (await client.ecr.send(new ecr.GetAccountSettingCommand({ name }))).value;
     expect(await setting('BASIC_SCAN_TYPE_VERSION')).toBe('AWS_NATIVE');
-    await client.ecr.send(new ecr.PutAccountSettingCommand({ name: 'REGISTRY_POLICY_SCOPE', value: 'V2' }));
-    expect(await setting('REGISTRY_POLICY_SCOPE')).toBe('V2');
+    const put = async (name: string, value: string) =>
+      await client.ecr.send(new ecr.PutAccountSettingCommand({ name, value }));
+    await put('BASIC_SCAN_TYPE_VERSION', 'CLAIR');
+    expect(await setting('BASIC_SCAN_TYPE_VERSION')).toBe('CLAIR');
+    expect((await failure(put('REGISTRY_POLICY_SCOPE', 'V2'))).name).toBe('InvalidParameterException');
     expect((await failure(setting('NOTHING'))).name).toBe('InvalidParameterException');
     const name = await repository();
     await client.ecr.send(
