@@ -130,6 +130,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
       async () => {
         await sweep(store, settings, systemClock());
         await secrets.purge(systemClock(), 200);
+        await registry.maintain();
       },
       failed,
     );
@@ -154,6 +155,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
         await sweeps.close();
         await scheduler.close();
         await serviceQueue.close();
+        await registry.close();
         await waker.close();
         await disconnect();
       },

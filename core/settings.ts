@@ -64,6 +64,8 @@ export interface Settings {
   readonly taskEndpoint: string;
   /** What the names of images in the registry begin with; absent: where the API listens. */
   readonly registryHost: string | undefined;
+  /** Seconds that bytes in the registry are kept which no image names. */
+  readonly registryGrace: number;
   /** Whose ECR image names are Longshore's own: of accounts that exist here, of all accounts, of none. */
   readonly ecrImages: 'own' | 'all' | 'none';
   /** Who gives the credentials of task roles: `own` is this installation, `aws` AWS STS, else an STS endpoint. */
@@ -329,6 +331,14 @@ export const settingTable: readonly SettingRow[] = [
     'where the API listens',
     'host and port that the names of images in the registry begin with',
     optionalMatching(/^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/, 'a host name with or without a port'),
+  ),
+  row(
+    'registryGrace',
+    '--registry-grace',
+    'LONGSHORE_REGISTRY_GRACE',
+    '86400',
+    'seconds that layers in the registry are kept which no image names',
+    whole(86_400, 60),
   ),
   row(
     'ecrImages',

@@ -18,6 +18,7 @@ import type { Settings } from '../core/settings.ts';
 import { createExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createStore } from '../core/store/index.ts';
 import { createRepositoryStore } from '../core/store/repository-store.ts';
+import { createUsageStore } from '../core/store/usage-store.ts';
 import { parseTaskKey, taskKey } from '../core/task.ts';
 import { startRegistryForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
@@ -37,6 +38,7 @@ import { createFetchResources, resourceSources } from './resources.ts';
 import { createTaskDirectory } from './task-directory.ts';
 import { createTaskRunners } from './task-runners.ts';
 import { openTaskServices } from './task-services.ts';
+import { createReadings, sampleUsage } from './usage.ts';
 
 /** Jobs handled at once; container starts have a limit of their own (settings.launchConcurrency). */
 const jobConcurrency = 500;
@@ -105,15 +107,16 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await claimHost(settings.dataDir, claim, async () => await countSandboxes(settings, options.installation, log));
     const { driver, range } = await openDriver(store, settings, options.installation, log);
     undo.push(async () => await driver.close());
-    const { maxOpenFiles } = await driver.capabilities();
+    const { maxOpenFiles, isolation } = await driver.capabilities();
     const directory = createTaskDirectory();
+    const readings = createReadings();
     const services = await openTaskServices({
       driver,
       range,
       directory,
       settings,
       endpoint: options.endpoint,
-      earlier: () => undefined,
+      readings,
       clock: systemClock,
       log,
     });
@@ -191,6 +194,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     registration.start((tasks) => {
       for (const task of tasks) runners.look(task).catch(failed);
     });
+    // Simulations use nothing.
+    if (isolation !== 'none') {
+      const usage = createUsageStore(redis, settings.redisPrefix);
+      undo.push(sampleUsage({ driver, directory, readings, store: usage, after: systemAfter, log }));
+    }
     await store.workers.open(settings.workerName, instance, range.addresses - settings.warmPool);
     log.info({ worker: settings.workerName, network: range.subnet, runtime: settings.runtime }, 'worker is ready');
 

@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { readSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
 import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
-import type { ContainerStats, Driver, HostService } from '../runtime/driver.ts';
+import type { Driver, HostService } from '../runtime/driver.ts';
 import { startApiForwarder } from './api-forwarder.ts';
 import { createAsker } from './metadata/asker.ts';
 import { metadataAddress, startMetadataServer } from './metadata/server.ts';
@@ -14,6 +14,7 @@ import type { Surroundings } from './task-environment.ts';
 import { type AssumeTaskRole, createTaskRoles, ownRoles } from './task-role.ts';
 import { awsRoles } from './task-role-aws.ts';
 import type { RunningTask } from './task-runner.ts';
+import type { Readings } from './usage.ts';
 
 export interface TaskServicesOptions {
   readonly driver: Driver;
@@ -22,7 +23,7 @@ export interface TaskServicesOptions {
   readonly settings: Settings;
   /** Where the API answers; absent: tasks cannot reach it. */
   readonly endpoint: string | undefined;
-  readonly earlier: (task: RunningTask, container: string) => ContainerStats | undefined;
+  readonly readings: Readings;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -53,7 +54,7 @@ export async function openTaskServices(options: TaskServicesOptions): Promise<Ta
           host: gateway,
           taskAt: directory.at,
           askerOf: (task) =>
-            createAsker(task, { network: range, roles, ownRoles: own, endpoint, earlier: options.earlier }),
+            createAsker(task, { network: range, roles, ownRoles: own, endpoint, readings: options.readings }),
           clock,
           log,
         })

@@ -67,17 +67,17 @@ export function imageBatchHandlers(deps: EcrDeps) {
         throw error instanceof ManifestError ? invalidManifest(error) : error;
       });
       const { image, changed } = pushed(result, nameOf(found, input), imageTag);
-      if (!changed)
-        throw new ImageAlreadyExistsException({
-          message: `Image with digest '${image.digest}' and tag '${imageTag ?? null}' already exists in the repository with name '${found.repository.name}' in registry with id '${found.accountId}'`,
-          $metadata: {},
-        });
-      deps.events.pushed({
+      await deps.events.pushed({
         scope: found,
         repository: found.repository,
         image,
         ...(imageTag !== undefined && { tag: imageTag }),
       });
+      if (!changed)
+        throw new ImageAlreadyExistsException({
+          message: `Image with digest '${image.digest}' and tag '${imageTag ?? null}' already exists in the repository with name '${found.repository.name}' in registry with id '${found.accountId}'`,
+          $metadata: {},
+        });
       return { image: await imageView(deps, found, image.digest, imageTag) };
     },
   } satisfies EcrHandlers;

@@ -3,12 +3,14 @@ import type { ImageDetail as ImageDetailView, ImageIdentifier, TagStatus } from 
 import { type Digest, isDigest } from '../../core/registry/digest.ts';
 import { isIndexType } from '../../core/registry/manifest.ts';
 import type { ImageDetail } from '../../core/registry/repository.ts';
+import type { ImageScan } from '../../core/registry/scan.ts';
 import type { StoredRepository } from '../../core/store/repository-store.ts';
 import type { EcrDeps, EcrHandlers } from './deps.ts';
 import { imageNotFound, invalid, invalidParameter } from './errors.ts';
 import { findRepository, nameOf } from './find.ts';
 import { lookUpImage } from './image-id.ts';
 import { ecrPage } from './page.ts';
+import { severityCounts, statusView } from './scanning.ts';
 
 /** Results on a page when the request does not say. */
 const usualPage = 100;
@@ -144,11 +146,15 @@ async function describeNamed(
 }
 
 async function detailViews(
-  _deps: EcrDeps,
+  deps: EcrDeps,
   { accountId, repository }: StoredRepository,
   details: readonly ImageDetail[],
 ): Promise<ImageDetailView[]> {
-  return details.map((image) => ({
+  const scans = await deps.scans.get<ImageScan>(
+    repository.id,
+    details.map(({ digest }) => digest),
+  );
+  return details.map((image, at) => ({
     registryId: accountId,
     repositoryName: repository.name,
     imageDigest: image.digest,
@@ -159,10 +165,22 @@ async function detailViews(
     ...(image.artifactType !== undefined && { artifactMediaType: image.artifactType }),
     ...(image.pulledAt !== undefined && { lastRecordedPullTime: new Date(image.pulledAt) }),
     ...(image.subject !== undefined && { subjectManifestDigest: image.subject }),
+    ...scanView(scans[at]),
     imageStatus: statusOf(image),
     ...(image.storage?.archivedAt !== undefined && { lastArchivedAt: new Date(image.storage.archivedAt) }),
     ...(image.storage?.activatedAt !== undefined && { lastActivatedAt: new Date(image.storage.activatedAt) }),
   }));
+}
+
+function scanView(scan: ImageScan | undefined): Partial<ImageDetailView> {
+  if (!scan) return {};
+  const completed = scan.status === 'COMPLETE' && {
+    imageScanFindingsSummary: {
+      imageScanCompletedAt: new Date(scan.completedAt ?? 0),
+      findingSeverityCounts: severityCounts(scan.findings ?? []),
+    },
+  };
+  return { imageScanStatus: statusView(scan), ...completed };
 }
 
 function statusOf({ storage }: ImageDetail): 'ACTIVE' | 'ARCHIVED' {

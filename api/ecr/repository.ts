@@ -18,6 +18,7 @@ import { validTags } from './tag.ts';
 /** Repositories on a page when the request does not say. */
 const usualPage = 100;
 const defaultKey = 'alias/aws/ecr';
+const namePattern = '[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(\\/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*';
 
 export function repositoryHandlers(deps: EcrDeps) {
   const { repositories } = deps;
@@ -110,10 +111,7 @@ export function newRepository(
 ): Repository {
   const { repositoryName: name = '', encryptionConfiguration } = input;
   if (!isRepositoryName(name))
-    throw invalidParameter(
-      'repositoryName',
-      "must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'",
-    );
+    throw invalidParameter('repositoryName', `must satisfy regular expression '${namePattern}'`);
   const encryptionType = encryptionConfiguration?.encryptionType ?? 'AES256';
   const kmsKey = encryptionConfiguration?.kmsKey;
   if (encryptionType === 'AES256' && kmsKey !== undefined)

@@ -107,7 +107,13 @@ function wholeText(pattern: string): RegExp {
   const plain = pattern.replace(/\\(.)/gsu, (whole, character) =>
     /[!=@:;,#%&<>~"'` ]/.test(character) ? character : whole,
   );
-  return new RegExp(`^(?:${plain})$`, 'u');
+  try {
+    return new RegExp(`^(?:${plain})$`, 'u');
+  } catch (error) {
+    // Java lets a dash be escaped anywhere.
+    if (!(error instanceof SyntaxError)) throw error;
+    return new RegExp(`^(?:${plain})$`);
+  }
 }
 
 function boundWord(constraint: Constraint): string {

@@ -5,14 +5,21 @@ import type { Logger } from 'pino';
 import type { RepositoryPath } from '../../core/registry/address.ts';
 import type { RegistryDeps } from '../../core/registry/deps.ts';
 import type { RegistryEvents } from '../../core/registry/events.ts';
+import type { FillCache } from '../../core/registry/pull-through.ts';
 import type { RegistryPrincipal, TokenIssuer } from '../../core/registry/tokens.ts';
 import type { Scope } from '../../core/scope.ts';
+import type { StoredRepository } from '../../core/store/repository-store.ts';
 
 export interface SiteDeps extends RegistryDeps {
   readonly tokens: TokenIssuer;
   /** Account and region of paths that name none. */
   readonly home: Scope;
   readonly events: RegistryEvents;
+  readonly fillCache: FillCache;
+  /** Whether a principal's pulls are not recorded. */
+  readonly ignoresPulls: (registry: Scope, principal: RegistryPrincipal) => Promise<boolean>;
+  /** Makes the repository that is pushed to, when a template is for it. */
+  readonly createOnPush: (registry: Scope, name: string) => Promise<StoredRepository | undefined>;
   /** Whether a registry takes blobs from another of its repositories. */
   readonly mountsBlobs: (registry: Scope) => Promise<boolean>;
   readonly log: Logger;

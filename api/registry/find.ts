@@ -20,7 +20,9 @@ export async function findRepository(
   const target = parseRepositoryPath(path, deps.home);
   if (!isRepositoryName(target.name))
     throw new RegistryError('NAME_INVALID', `${path.slice(0, 300)} is not the name of a repository`);
-  const found = await deps.repositories.get(target, target.name);
+  const existing = await deps.repositories.get(target, target.name);
+  const mayCreate = !existing && action === 'InitiateLayerUpload' && principal.accountId === target.accountId;
+  const found = mayCreate ? await deps.createOnPush(target, target.name) : existing;
   try {
     checkAccess(principal, target, target.name, found?.repository.policyText, action);
   } catch (error) {

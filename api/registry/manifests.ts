@@ -2,19 +2,24 @@
 import { digestOf } from '../../core/registry/digest.ts';
 import { pushImage } from '../../core/registry/images.ts';
 import { longestManifest, ManifestError } from '../../core/registry/manifest.ts';
+import { isRepositoryName } from '../../core/registry/repository.ts';
+import { UpstreamError } from '../../core/registry/upstream.ts';
 import { readWhole } from './body.ts';
 import { RegistryError } from './errors.ts';
 import type { Answer, Exchange } from './exchange.ts';
-import { findRepository, referenceIn, resolveReference, unknownManifest } from './find.ts';
+import { findRepository, type Reference, referenceIn, resolveReference, unknownManifest } from './find.ts';
 
 export async function getManifest(exchange: Exchange): Promise<Answer> {
-  const { deps, method } = exchange;
+  const { deps, method, principal } = exchange;
   const reference = referenceIn(exchange.reference);
+  await fillCache(exchange, reference);
   const found = await findRepository(exchange, 'BatchGetImage');
   const { id } = found.repository;
   const digest = await resolveReference(exchange, found, reference);
-  const image = await deps.images.image(id, digest);
+  const [image] = await deps.images.details(id, [digest]);
   if (!image) throw unknownManifest(reference);
+  if (image.storage?.class === 'ARCHIVE')
+    throw new RegistryError('DENIED', `The image '${digest}' is archived; restore it before you pull it`);
   const headers = {
     'content-type': image.mediaType,
     'content-length': image.manifestSize,
@@ -24,8 +29,21 @@ export async function getManifest(exchange: Exchange): Promise<Answer> {
   if (method === 'HEAD') return { status: 200, headers };
   const body = await deps.blobs.read(digest);
   if (!body) throw unknownManifest(reference);
-  await deps.images.recordPull(id, digest, deps.clock());
+  if (!(await deps.ignoresPulls(found, principal))) await deps.images.recordPull(id, digest, deps.clock());
   return { status: 200, headers, body };
+}
+
+/** Only the registry's own account makes others' images come here. */
+async function fillCache({ deps, target, principal }: Exchange, reference: Reference): Promise<void> {
+  if (principal.accountId !== target.accountId || !isRepositoryName(target.name)) return;
+  try {
+    await deps.fillCache(target, target.name, reference);
+  } catch (error) {
+    if (!(error instanceof UpstreamError)) throw error;
+    if (error.kind === 'missing') throw unknownManifest(reference);
+    if (error.kind === 'denied') throw new RegistryError('DENIED', error.message);
+    throw new RegistryError('UNKNOWN', error.message, { status: 503 });
+  }
 }
 
 export async function putManifest(exchange: Exchange): Promise<Answer> {
@@ -53,9 +71,9 @@ export async function putManifest(exchange: Exchange): Promise<Answer> {
         `The image tag '${tag}' already exists in the '${found.repository.name}' repository and cannot be overwritten because the tag is immutable.`,
       );
   }
-  const { image, changed } = result;
-  if (changed)
-    deps.events.pushed({ scope: found, repository: found.repository, image, ...(tag !== undefined && { tag }) });
+  const { image } = result;
+  // Also when nothing changed: the process may have died before it came to this.
+  await deps.events.pushed({ scope: found, repository: found.repository, image, ...(tag !== undefined && { tag }) });
   return {
     status: 201,
     headers: {

@@ -57,7 +57,7 @@ async function handle(deps: SiteDeps, incoming: IncomingMessage): Promise<Answer
 
 function refusal({ log }: SiteDeps, thrown: unknown, { method, url }: IncomingMessage): Answer {
   const error = thrown instanceof RegistryError ? thrown : internalError(thrown);
-  if (error.status >= 500) log.error({ err: thrown, method, url }, 'a registry request failed');
+  if (!(thrown instanceof RegistryError)) log.error({ err: thrown, method, url }, 'a registry request failed');
   const body = encodeRegistryError(error);
   return {
     status: error.status,

@@ -24,6 +24,8 @@ export interface BlobStore {
   write(content: Uint8Array): Promise<Digest>;
   /** Takes the blob away; brings it back when `confirm`, which is asked once nobody can open it any more, says no. */
   remove(digest: Digest, confirm: () => Promise<boolean>): Promise<void>;
+  /** Ends removals that were cut off by the end of a process: puts back what is needed. */
+  recover(isNeeded: (digest: Digest) => Promise<boolean>): Promise<void>;
   /** Every blob, in no order. */
   list(): AsyncIterable<{ readonly digest: Digest; readonly changedAt: number }>;
 

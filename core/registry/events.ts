@@ -1,4 +1,4 @@
-/** What others want to hear of the registry: replication, scans, lifecycle policies. */
+/** What others want to hear of the registry. */
 import type { Scope } from '../scope.ts';
 import type { Image, Repository } from './repository.ts';
 
@@ -9,9 +9,7 @@ export interface PushedImage {
   readonly tag?: string;
 }
 
-/** Each returns at once: what follows from an event is done later, and again when it was lost. */
 export interface RegistryEvents {
-  readonly pushed: (event: PushedImage) => void;
+  /** Resolves when what must follow is noted; it is done later. Call it before a push is acknowledged. */
+  readonly pushed: (event: PushedImage) => Promise<void>;
 }
-
-export const nobodyListens: RegistryEvents = { pushed: () => {} };

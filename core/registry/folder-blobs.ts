@@ -3,11 +3,11 @@
  *
  *   blobs/sha256/ab/abcd…   whole and proved; never written again
  *   uploads/<id>            grows until it becomes a blob
- *   trash/<id>              blobs on their way out, and small ones on their way in
+ *   trash/<hex>.<id>        blobs on their way out, and small ones on their way in
  *
  * Files appear under their name by a rename after their content was synchronised, and the folder after that.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder, orAbsent, syncFolder, writeWhole } from '../durable-file.ts';
@@ -17,6 +17,8 @@ import { createUploadFiles } from './upload-files.ts';
 
 /** Bytes read from disk at once. */
 const readSize = 2 ** 20;
+/** Milliseconds after which a file in the trash was left there by a process that is gone. */
+const trashTime = 60_000;
 
 export async function openFolderBlobs(root: string): Promise<BlobStore> {
   const blobs = join(root, 'blobs', 'sha256');
@@ -28,6 +30,8 @@ export async function openFolderBlobs(root: string): Promise<BlobStore> {
     const hex = digest.slice('sha256:'.length);
     return join(blobs, hex.slice(0, 2), hex);
   };
+
+  const asidePath = (digest: Digest) => join(trash, `${digest.slice('sha256:'.length)}.${randomUUID()}`);
 
   /** A blob that is there already is the same one. */
   async function place(file: string, digest: Digest): Promise<void> {
@@ -50,7 +54,7 @@ export async function openFolderBlobs(root: string): Promise<BlobStore> {
     async write(content) {
       const digest = digestOf(content);
       if ((await orAbsent(stat(pathOf(digest))))?.size === content.length) return digest;
-      const temporary = join(trash, randomUUID());
+      const temporary = asidePath(digest);
       const file = await open(temporary, 'wx', 0o600);
       try {
         await writeWhole(file, content, 0);
@@ -64,12 +68,28 @@ export async function openFolderBlobs(root: string): Promise<BlobStore> {
 
     async remove(digest, confirm) {
       const path = pathOf(digest);
-      const aside = join(trash, randomUUID());
+      const aside = asidePath(digest);
       await orAbsent(rename(path, aside));
       // One that came anew meanwhile has the same content.
       if (!(await confirm())) await orAbsent(link(aside, path).catch(unlessThere));
       await rm(aside, { force: true });
       await orAbsent(syncFolder(dirname(path)));
+    },
+
+    async recover(isNeeded) {
+      for (const name of await readdir(trash)) {
+        const facts = await orAbsent(stat(join(trash, name)));
+        if (!facts || Date.now() - facts.ctimeMs < trashTime) continue;
+        const digest = `sha256:${name.split('.')[0]}`;
+        // A small one on its way in may not be whole; a blob is.
+        const isWhole = isDigest(digest) && facts.size > 0 && (await holds(join(trash, name), digest));
+        if (isWhole && isDigest(digest) && (await isNeeded(digest))) {
+          await makeFolder(dirname(pathOf(digest)));
+          await link(join(trash, name), pathOf(digest)).catch(unlessThere);
+          await syncFolder(dirname(pathOf(digest)));
+        }
+        await rm(join(trash, name), { force: true });
+      }
     },
 
     async *list() {
@@ -85,6 +105,13 @@ export async function openFolderBlobs(root: string): Promise<BlobStore> {
       await place(await uploads.prove(id, digest), digest);
     },
   };
+}
+
+async function holds(path: string, digest: Digest): Promise<boolean> {
+  const hash = createHash('sha256');
+  const file = await open(path, 'r');
+  for await (const chunk of file.createReadStream({ highWaterMark: readSize })) hash.update(chunk as Buffer);
+  return `sha256:${hash.digest('hex')}` === digest;
 }
 
 function unlessThere(error: unknown): void {

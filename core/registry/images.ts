@@ -22,6 +22,8 @@ export interface Push {
   /** As the client declares it. */
   readonly contentType?: string;
   readonly tag?: string;
+  /** The images that an index names need not be there yet. */
+  readonly childrenLater?: boolean;
 }
 
 /**
@@ -41,7 +43,7 @@ export async function pushImage(deps: RegistryDeps, found: StoredRepository, pus
       manifest.blobs.map((blob) => blob.digest),
     );
     const image = imageOf(manifest, sizes, { digest, pushedAt: clock(), manifestSize: push.bytes.length });
-    const result = await images.put(repository, image, push.tag);
+    const result = await images.put(repository, image, push.tag, push.childrenLater);
     switch (result.outcome) {
       case 'put': {
         const changed = result.isNew || (push.tag !== undefined && result.before !== digest);

@@ -92,7 +92,9 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
       await untilAlone(id);
       const stop = new AbortController();
       if (source instanceof Readable) addAbortSignal(stop.signal, source);
-      const ended = write(id, source, options);
+      // One that gives too much is for its owner to read to the end.
+      const chunks = source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : source;
+      const ended = write(id, chunks as AsyncIterable<Uint8Array>, options);
       writers.set(id, { stop, ended });
       try {
         return await ended;

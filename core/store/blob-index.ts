@@ -15,8 +15,10 @@ const leaseTime = 15 * 60 * 1000;
 export interface UploadRecord extends Scope {
   readonly repositoryId: string;
   readonly startedAt: Millis;
-  /** Of uploads through ECR's own operations: how many parts they have had. */
-  readonly parts?: number;
+  /** Of uploads through ECR's own operations: the newest part has less than a part must have. */
+  readonly endsSmall?: boolean;
+  /** Such a part was followed by another. */
+  readonly hasSmallPart?: boolean;
 }
 
 export interface BlobIndex {
@@ -40,8 +42,15 @@ export interface BlobIndex {
   condemn(digest: Digest, token: string, now: Millis): Promise<boolean>;
   confirmCondemned(digest: Digest, token: string): Promise<boolean>;
 
+  /** Forgets leases that have ended. */
+  dropLeases(now: Millis): Promise<void>;
+  /** True for one caller in so many milliseconds. */
+  mayCollect(every: number): Promise<boolean>;
+
   recordUpload(id: string, upload: UploadRecord, now: Millis): Promise<void>;
   upload(id: string): Promise<UploadRecord | undefined>;
+  /** Remembers whether parts that are not the last were too small. */
+  notePart(id: string, isSmall: boolean): Promise<void>;
   forgetUpload(id: string): Promise<void>;
   /** Uploads that nothing was added to since before a moment. */
   uploadsBefore(before: Millis): Promise<readonly string[]>;
@@ -102,6 +111,9 @@ export function createBlobIndex(redis: Redis, prefix: string): BlobIndex {
     confirmCondemned: async (digest, token) =>
       (await run('confirm-condemned', [keys.condemned], [digest, token])) === 1,
 
+    dropLeases: async (now) => void (await redis.zremrangebyscore(keys.leases, '-inf', now)),
+    mayCollect: async (every) => (await redis.set(keys.collected, '1', 'PX', every, 'NX')) === 'OK',
+
     async recordUpload(id, upload, now) {
       await redis.multi().set(keys.upload(id), JSON.stringify(upload)).zadd(keys.uploads, now, id).exec();
     },
@@ -109,6 +121,14 @@ export function createBlobIndex(redis: Redis, prefix: string): BlobIndex {
     async upload(id) {
       const json = await redis.get(keys.upload(id));
       return json === null ? undefined : (JSON.parse(json) as UploadRecord);
+    },
+
+    async notePart(id, isSmall) {
+      const json = await redis.get(keys.upload(id));
+      if (json === null) return;
+      const upload = JSON.parse(json) as UploadRecord;
+      const hasSmallPart = upload.hasSmallPart || upload.endsSmall;
+      await redis.set(keys.upload(id), JSON.stringify({ ...upload, endsSmall: isSmall, hasSmallPart }), 'XX');
     },
 
     async forgetUpload(id) {

@@ -44,7 +44,13 @@ export interface ImageName {
 
 export interface ImageStore {
   /** An image and a tag of it become visible together, or not at all. */
-  put(repository: StoredRepository, image: Image, tag: string | undefined): Promise<PutImageResult>;
+  put(
+    repository: StoredRepository,
+    image: Image,
+    tag: string | undefined,
+    /** True: images that it names need not be there. */
+    childrenLater?: boolean,
+  ): Promise<PutImageResult>;
   /**
    * @param what `image`: with all its tags; `tag`: the tag alone; `last`: the tag, and the image with its last one
    */
@@ -64,6 +70,9 @@ export interface ImageStore {
   parents(id: string, child: Digest): Promise<readonly Digest[]>;
   count(id: string): Promise<number>;
   recordPull(id: string, digest: Digest, at: Millis): Promise<void>;
+  /** When a tag was last looked up in the upstream registry of a pull-through cache. */
+  upstreamNoted(id: string, tag: string): Promise<Millis | undefined>;
+  noteUpstream(id: string, tag: string, at: Millis): Promise<void>;
   setStorage(id: string, digest: Digest, storage: ImageStorage): Promise<void>;
 }
 
@@ -84,7 +93,7 @@ export function createImageStore(redis: Redis, prefix: string): ImageStore {
   }
 
   return {
-    async put({ accountId, region, repository, revision }, image, tag) {
+    async put({ accountId, region, repository, revision }, image, tag, childrenLater = false) {
       const { id } = repository;
       const names = [keys.images, keys.ids, keys.tags, keys.tagNames, keys.blobs, keys.blobUsers];
       const more = [keys.loose, keys.parents, keys.referrers];
@@ -102,7 +111,7 @@ export function createImageStore(redis: Redis, prefix: string): ImageStore {
           image.subject ?? '',
           blobs.length,
           ...blobs,
-          ...new Set(image.children),
+          ...(childrenLater ? [] : new Set(image.children)),
         ],
       )) as 'conflict' | readonly string[];
       return parsePut(answer);
@@ -152,6 +161,11 @@ export function createImageStore(redis: Redis, prefix: string): ImageStore {
     parents: async (id, child) => await relatives(keys.parents(id), child),
     count: async (id) => await redis.hlen(keys.images(id)),
     recordPull: async (id, digest, at) => void (await redis.hset(keys.pulls(id), digest, at)),
+    async upstreamNoted(id, tag) {
+      const at = await redis.hget(keys.upstream(id), tag);
+      return at === null ? undefined : Number(at);
+    },
+    noteUpstream: async (id, tag, at) => void (await redis.hset(keys.upstream(id), tag, at)),
     setStorage: async (id, digest, storage) =>
       void (await redis.hset(keys.storage(id), digest, JSON.stringify(storage))),
   };

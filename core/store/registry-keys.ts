@@ -22,12 +22,14 @@ export function registryKeys(prefix: string) {
     storage: part('storage'),
     scans: part('scans'),
     replications: part('replications'),
+    upstream: part('upstream-tags'),
     preview: part('lifecycle-preview'),
     uses: `${prefix}:blob-uses`,
     condemned: `${prefix}:condemned-blobs`,
     leases: `${prefix}:blob-leases`,
     upload: (id: string) => `${prefix}:upload:${id}`,
     uploads: `${prefix}:uploads`,
+    collected: `${prefix}:registry-collected`,
     settings: (scope: Scope) => `${prefix}:registry-settings:${scopeKey(scope)}`,
   };
 }

@@ -107,7 +107,7 @@ export function createRepositoryStore(redis: Redis, prefix: string): RepositoryS
     async purge() {
       for (const id of await redis.smembers(keys.forgotten)) {
         const rest = [keys.ids, keys.tags, keys.tagNames, keys.blobUsers, keys.loose, keys.parents, keys.referrers];
-        const more = [keys.pulls, keys.storage, keys.scans, keys.replications, keys.preview];
+        const more = [keys.pulls, keys.storage, keys.scans, keys.replications, keys.preview, keys.upstream];
         const all = [keys.images, keys.blobs, ...rest, ...more].map((key) => key(id));
         while ((await run('purge-repository', [keys.forgotten, keys.uses, ...all], [id, purgeBatch])) !== 0);
       }

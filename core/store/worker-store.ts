@@ -76,7 +76,7 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
 
     async open(name, instance, slots) {
       await heartbeat(name, instance, Number.MAX_SAFE_INTEGER, leaseLength);
-      await redis.hset(key(name), 'slots', slots);
+      await run('open-worker', [key(name)], [prefix, slots]);
     },
 
     heartbeat: async (name, instance, since) => await heartbeat(name, instance, since, leaseLength),

@@ -8,7 +8,7 @@ import { describeMachine } from './machine.ts';
 import type { Scenario, ScenarioResult } from './scenario.ts';
 import { formatTable } from './table.ts';
 
-type Name = 'launch' | 'chain' | 'api' | 'control' | 'idle' | 'leaks' | 'exec' | 'logs';
+type Name = 'launch' | 'chain' | 'api' | 'control' | 'services' | 'idle' | 'leaks' | 'exec' | 'logs' | 'registry';
 
 /** Loaded when they are asked for: each needs other parts. */
 const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
@@ -16,13 +16,15 @@ const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
   chain: async () => (await import('./chain.ts')).chain,
   api: async () => (await import('./api.ts')).api,
   control: async () => (await import('./control.ts')).control,
+  services: async () => (await import('./services.ts')).services,
   idle: async () => (await import('./idle.ts')).idle,
+  registry: async () => (await import('./registry.ts')).registry,
   leaks: async () => (await import('./leaks.ts')).leaks,
   exec: async () => (await import('./exec.ts')).exec,
   logs: async () => (await import('./logs.ts')).logs,
 };
 
-const usage = `Usage: npm run bench -- [launch] [chain] [api] [control] [idle] [leaks] [exec] [logs] [--quick] [--json <file>]
+const usage = `Usage: npm run bench -- [launch] [chain] [api] [control] [services] [idle] [leaks] [exec] [logs] [registry] [--quick] [--json <file>]
 
 Measures this host; without names, everything (about half an hour).
 
@@ -30,7 +32,9 @@ Measures this host; without names, everything (about half an hour).
   chain    a task whose three containers wait for each other to be HEALTHY; needs the same
   api      requests per second and latencies with up to 100 000 tasks stored
   control  tasks per second through API, queue and simulated workers, without containers
+  services replacements, rolling deployments, and what a thousand services cost; needs the same as launch
   idle     memory and seconds to ready of a default set-up
+  registry pushes and pulls of 1 GiB against Debian's docker-registry, where that is installed; lists of images
   leaks    50 tasks started and stopped: fails when anything of them stays; needs the same as launch
   exec     a key's echo in a terminal of ECS Exec against \`docker exec -it\`; needs the same
   logs     output to its log stream against \`docker logs -f\`, latency, bytes on disk; needs the same

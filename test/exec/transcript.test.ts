@@ -15,6 +15,7 @@ describe('transcripts', () => {
   let exec: ExecStack;
   let logs: CloudWatchLogsClient;
   let bucket: Bucket;
+  let clients: ReturnType<typeof createLogsClients>;
   let task: string;
   let open: OpenTranscript;
 
@@ -22,9 +23,13 @@ describe('transcripts', () => {
     bucket = await startBucket();
     exec = await startExecStack({ openTranscript: async (session) => await open(session) });
     const { stack } = exec.lifecycle;
-    const { endpoint, sessions } = stack;
-    const logsOf = { elsewhere: undefined, own: endpoint, sessions };
-    const clients = createLogsClients({ ...logsOf, sessionName: 'exec', attempts: 3 });
+    clients = createLogsClients({
+      elsewhere: undefined,
+      own: stack.endpoint,
+      sessions: stack.sessions,
+      sessionName: 'ecs-execute-command',
+      attempts: 3,
+    });
     const places = [logGroupTranscripts(clients, Date.now), bucketTranscripts(bucket.endpoint)];
     open = createTranscripts(places, pino({ level: 'silent' }));
     logs = new CloudWatchLogsClient({ endpoint: stack.endpoint, region: 'us-east-1', credentials: await stack.key() });
@@ -40,6 +45,7 @@ describe('transcripts', () => {
   afterAll(async () => {
     vi.unstubAllEnvs();
     logs?.destroy();
+    clients?.close();
     await exec?.close();
     await bucket?.close();
   });

@@ -141,7 +141,7 @@ describe.skipIf(missing !== undefined)(`the metadata endpoint ${missing ?? ''}`,
       const lines = ['Host: agent', `Content-Length: ${body.length}`, 'Connection: close', '', body];
       const path = `\${ECS_AGENT_URI#http://169.254.170.2}/task-protection/v1/state`;
       const head = `PUT ${path} HTTP/1.1\\r\\n${lines.join('\\r\\n').replaceAll('"', '\\"')}`;
-      const answer = await shell(arn, `printf "${head}" | nc -w 5 169.254.170.2 80`);
+      const answer = await shell(arn, `printf "${head}" | nc -w 30 169.254.170.2 80`);
       return [Number(answer.split(' ')[1]), JSON.parse(answer.slice(answer.indexOf('{')))] as const;
     };
     expect(await put(web, '{')).toEqual([

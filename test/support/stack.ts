@@ -14,6 +14,7 @@ import {
 } from '../../api/credentials.ts';
 import { createExecSite } from '../../api/exec/exec-site.ts';
 import { type Logs, openLogs } from '../../api/logs/open.ts';
+import { type OpenRegistry, openRegistry } from '../../api/registry/open.ts';
 import { createApiServer } from '../../api/server.ts';
 import { createServices } from '../../api/services.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
@@ -45,6 +46,7 @@ export interface ApiStack {
   /** Data directory of the API and of Redis. */
   readonly directory: string;
   readonly secrets: SecretStore;
+  readonly registry: OpenRegistry;
   readonly execSessions: ExecSessionStore;
   readonly logs: Logs;
   /** Issues temporary credentials that the API accepts. */
@@ -98,6 +100,23 @@ async function start(
   await loadOrCreateCredentials(directory, '000000000000');
   const secretsKey = await loadOrCreateSecretsKey(join(directory, 'secrets.key'));
   const sessions = createSessionIssuer(async () => secretsKey, systemClock);
+  let port = 0;
+  const registry = await openRegistry({
+    redis: connection,
+    settings: {
+      dataDir: directory,
+      redisPrefix: prefix,
+      accountId: '000000000000',
+      region: 'us-east-1',
+      registryGrace: 3600,
+    },
+    registryHost: () => `127.0.0.1:${port}`,
+    readKey: async () => secretsKey,
+    clock,
+    newUuid,
+    log,
+  });
+  onClose(registry.close);
   const logs = await openLogs({
     redis: connection,
     prefix,
@@ -112,6 +131,7 @@ async function start(
   const { services, secrets, execSessions, summon } = createServices({
     redis: connection,
     prefix,
+    registry: registry.deps,
     store,
     sessions,
     vault: createVault(async () => secretsKey),
@@ -120,7 +140,6 @@ async function start(
     logs: logs.handlers,
     ...others,
   });
-  let port = 0;
   const execSite = createExecSite({
     sessions: execSessions,
     summon,
@@ -130,7 +149,7 @@ async function start(
   });
   const server = createApiServer({
     services,
-    sites: [execSite],
+    sites: [execSite, registry.site],
     credentials: withSessions(createCredentialSource(directory, { patience: 0 }), sessions),
     settings: { host: '127.0.0.1', port: 0, clockSkew: 300 },
     clock: systemClock,
@@ -152,6 +171,7 @@ async function start(
     redisUrl: redis.url,
     directory,
     secrets,
+    registry,
     execSessions,
     logs,
     sessions,

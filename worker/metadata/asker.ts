@@ -1,8 +1,9 @@
 /** A running task as the metadata endpoint asks about it. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ContainerStats, DriverError } from '../../runtime/driver.ts';
+import { DriverError } from '../../runtime/driver.ts';
 import type { TaskRoles } from '../task-role.ts';
 import type { RunningTask } from '../task-runner.ts';
+import type { Readings } from '../usage.ts';
 import type { Subject } from './describe.ts';
 import { type ProtectionNeeds, taskProtection } from './protection.ts';
 import type { Asker } from './routes.ts';
@@ -13,8 +14,7 @@ export interface AskerNeeds {
   /** Roles in our own account, whatever roles the task gets from elsewhere. */
   readonly ownRoles: TaskRoles;
   readonly endpoint: ProtectionNeeds['endpoint'];
-  /** The newest reading before now, for rates. */
-  readonly earlier: (task: RunningTask, container: string) => ContainerStats | undefined;
+  readonly readings: Readings;
 }
 
 /** Milliseconds that the record of a start is waited for. */
@@ -34,9 +34,11 @@ export function createAsker(task: RunningTask, needs: AskerNeeds): Asker {
     async stats(container) {
       const watched = task.started.get(container);
       if (!watched || recorder.task.observed.containers[container]?.finishedAt !== undefined) return undefined;
-      const earlier = needs.earlier(task, container);
       try {
-        return { now: await context.driver.stats(watched.handle), earlier };
+        const now = await context.driver.stats(watched.handle);
+        const earlier = needs.readings.before(task, container);
+        needs.readings.note(task, container, now);
+        return { now, earlier };
       } catch (error) {
         // It ended, or the engine is away.
         if (error instanceof DriverError) return undefined;

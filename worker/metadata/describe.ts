@@ -97,7 +97,8 @@ export function describeContainer(subject: Subject, container: TaskContainerSpec
 
 /** As far as the container that has come least far. */
 function knownStatusOfTask(task: Task): KnownStatus {
-  if (task.observed.stoppedAt !== undefined) return 'STOPPED';
+  const ended = task.spec.containers.every(({ name }) => known(task, name) === 'STOPPED');
+  if (ended || task.observed.stoppedAt !== undefined) return 'STOPPED';
   const places = task.spec.containers
     .map(({ name }) => order.indexOf(known(task, name)))
     // One that has ended and is not essential does not end the task.

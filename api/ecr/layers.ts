@@ -1,0 +1,169 @@
+/** Layers, part by part: what clients without the OCI protocol push and pull with. */
+import {
+  EmptyUploadException,
+  InvalidLayerException,
+  InvalidLayerPartException,
+  LayerAlreadyExistsException,
+  type LayerFailure,
+  LayerPartTooSmallException,
+  LayersNotFoundException,
+  UploadNotFoundException,
+} from '@aws-sdk/client-ecr';
+import { fullPath } from '../../core/registry/address.ts';
+import { AppendError, DigestError } from '../../core/registry/blob-store.ts';
+import { isDigest } from '../../core/registry/digest.ts';
+import { appendToUpload, beginUpload, finishUpload, uploadSize } from '../../core/registry/uploads.ts';
+import type { StoredRepository } from '../../core/store/repository-store.ts';
+import type { EcrDeps, EcrHandlers } from './deps.ts';
+import { inRegistry, invalidParameter, type NamedRepository, repositoryNotFound } from './errors.ts';
+import { findRepository, nameOf } from './find.ts';
+
+/** Bytes that a client should send at once. */
+const partSize = 10 * 2 ** 20;
+/** Bytes that every part but the last must have. */
+const smallestPart = 5 * 2 ** 20;
+/** Seconds that a download address is good for; as on AWS. */
+const downloadLifetime = 3600;
+
+export function layerHandlers(deps: EcrDeps) {
+  return {
+    BatchCheckLayerAvailability: async (input, { caller }) => {
+      const { repository } = await findRepository(deps, caller, input, 'BatchCheckLayerAvailability');
+      const wanted = input.layerDigests ?? [];
+      const failures = wanted.flatMap((layerDigest) => (isDigest(layerDigest) ? [] : [layerFailure(layerDigest)]));
+      const digests = wanted.filter(isDigest);
+      const sizes = await deps.index.sizes(repository.id, digests);
+      const layers = digests.map((layerDigest, at) => {
+        const layerSize = sizes[at];
+        return layerSize === undefined
+          ? { layerDigest, layerAvailability: 'UNAVAILABLE' as const }
+          : { layerDigest, layerAvailability: 'AVAILABLE' as const, layerSize };
+      });
+      return { layers, failures };
+    },
+
+    InitiateLayerUpload: async (input, { caller }) => {
+      const found = await findRepository(deps, caller, input, 'InitiateLayerUpload');
+      return { uploadId: await beginUpload(deps, found), partSize };
+    },
+
+    UploadLayerPart: async (input, { caller }) => {
+      const found = await findRepository(deps, caller, input, 'UploadLayerPart');
+      const { uploadId = '', partFirstByte = 0, partLastByte = 0, layerPartBlob = new Uint8Array() } = input;
+      const named = nameOf(found, input);
+      const size = await sizeOf(deps, found, uploadId, named);
+      const refuse = (why: string, valid: number) => {
+        throw new InvalidLayerPartException({
+          message: `The layer part with the bytes ${partFirstByte} to ${partLastByte} is not valid: ${why}`,
+          registryId: named.registryId,
+          repositoryName: named.name,
+          uploadId,
+          lastValidByteReceived: valid - 1,
+          $metadata: {},
+        });
+      };
+      if (partFirstByte !== size) refuse(`the next byte of the upload is ${size}`, size);
+      if (partLastByte - partFirstByte + 1 !== layerPartBlob.length || layerPartBlob.length === 0)
+        refuse(`the part has ${layerPartBlob.length} bytes`, size);
+      const whole = (async function* () {
+        yield layerPartBlob;
+      })();
+      const now = await appendToUpload(deps, uploadId, whole, { from: size }).catch((error: unknown) => {
+        if (!(error instanceof AppendError)) throw error;
+        if (error.kind === 'unknown') throw uploadNotFound(uploadId, named);
+        return refuse(`the next byte of the upload is ${error.size}`, error.size);
+      });
+      await deps.index.notePart(uploadId, layerPartBlob.length < smallestPart);
+      return {
+        registryId: named.registryId,
+        repositoryName: named.name,
+        uploadId,
+        lastByteReceived: Number(now) - 1,
+      };
+    },
+
+    CompleteLayerUpload: async (input, { caller }) => {
+      const found = await findRepository(deps, caller, input, 'CompleteLayerUpload');
+      const { uploadId = '', layerDigests: [layerDigest = ''] = [] } = input;
+      const named = nameOf(found, input);
+      if (!isDigest(layerDigest))
+        throw invalidParameter('layerDigests', "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'");
+      const size = await sizeOf(deps, found, uploadId, named);
+      if (size === 0)
+        throw new EmptyUploadException({
+          message: 'The specified layer upload does not contain any layer parts.',
+          $metadata: {},
+        });
+      if ((await deps.index.upload(uploadId))?.hasSmallPart)
+        throw new LayerPartTooSmallException({ message: 'Layer parts must be at least 5 MiB in size.', $metadata: {} });
+      const [known] = await deps.index.sizes(found.repository.id, [layerDigest]);
+      if (known !== undefined)
+        throw new LayerAlreadyExistsException({
+          message: `Layer with digest '${layerDigest}' already exists in ${inRegistry(named)}`,
+          $metadata: {},
+        });
+      try {
+        if ((await finishUpload(deps, found, uploadId, layerDigest)) === undefined) throw repositoryNotFound(named);
+      } catch (error) {
+        if (!(error instanceof DigestError)) throw error;
+        throw new InvalidLayerException({
+          message: `The layer's digest is '${error.actual}', but '${layerDigest}' was specified`,
+          $metadata: {},
+        });
+      }
+      return { registryId: named.registryId, repositoryName: named.name, uploadId, layerDigest };
+    },
+
+    GetDownloadUrlForLayer: async (input, { caller }) => {
+      const found = await findRepository(deps, caller, input, 'GetDownloadUrlForLayer');
+      const { layerDigest = '' } = input;
+      const named = nameOf(found, input);
+      if (!isDigest(layerDigest))
+        throw invalidParameter('layerDigest', "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'");
+      const [size] = await deps.index.sizes(found.repository.id, [layerDigest]);
+      if (size === undefined)
+        throw new LayersNotFoundException({
+          message: `Layers with digests '[${layerDigest}]' do not exist in ${inRegistry(named)}`,
+          $metadata: {},
+        });
+      const repository = fullPath({ accountId: found.accountId, region: found.region, name: found.repository.name });
+      const { accountId, region, arn } = caller;
+      const only = { repository, actions: ['pull'] as const };
+      const { password } = await deps.tokens.issue({ accountId, region, arn, only }, downloadLifetime);
+      const query = new URLSearchParams({ token: password });
+      return {
+        downloadUrl: `http://${deps.registryHost()}/v2/${repository}/blobs/${layerDigest}?${query}`,
+        layerDigest,
+      };
+    },
+  } satisfies EcrHandlers;
+}
+
+async function sizeOf(
+  deps: EcrDeps,
+  repository: StoredRepository,
+  uploadId: string,
+  named: NamedRepository,
+): Promise<number> {
+  const size = await uploadSize(deps, repository, uploadId);
+  if (size === undefined) throw uploadNotFound(uploadId, named);
+  return size;
+}
+
+function uploadNotFound(uploadId: string, named: NamedRepository): UploadNotFoundException {
+  return new UploadNotFoundException({
+    message: `The layer upload with id '${uploadId.slice(0, 100)}' does not exist in ${inRegistry(named)}`,
+    $metadata: {},
+  });
+}
+
+function layerFailure(layerDigest: string): LayerFailure {
+  return layerDigest === ''
+    ? { failureCode: 'MissingLayerDigest', failureReason: 'Invalid request parameters: layer digest cannot be null' }
+    : {
+        layerDigest,
+        failureCode: 'InvalidLayerDigest',
+        failureReason:
+          "Invalid request parameters: layer digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
+      };
+}

@@ -1,0 +1,405 @@
+/** What service operations accept, refuse and give back, without anything that runs. */
+import * as ecs from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { refused } from '../ecs/expect-error.ts';
+import { type ApiStack, createApiStack } from '../support/stack.ts';
+import { register } from '../support/tasks.ts';
+
+const networkConfiguration = {
+  awsvpcConfiguration: { subnets: ['subnet-12345678'], securityGroups: ['sg-12345678'], assignPublicIp: 'ENABLED' },
+} as const satisfies ecs.NetworkConfiguration;
+
+let stack: ApiStack;
+let client: ecs.ECSClient;
+let lastNumber = 0;
+const unique = () => {
+  lastNumber += 1;
+  return `service-${lastNumber}`;
+};
+
+beforeAll(async () => {
+  stack = await createApiStack();
+  client = await stack.client();
+  await client.send(new ecs.CreateClusterCommand({ capacityProviders: ['FARGATE', 'FARGATE_SPOT'] }));
+  await register(client, 'web', [{}]);
+});
+afterAll(async () => await stack?.close());
+
+const create = async (input: Partial<ecs.CreateServiceRequest> = {}) => {
+  const answer = await client.send(
+    new ecs.CreateServiceCommand({
+      serviceName: unique(),
+      taskDefinition: 'web',
+      desiredCount: 1,
+      launchType: 'FARGATE',
+      networkConfiguration,
+      ...input,
+    }),
+  );
+  return answer.service ?? {};
+};
+const update = async (input: ecs.UpdateServiceRequest) =>
+  (await client.send(new ecs.UpdateServiceCommand(input))).service ?? {};
+const describeOne = async (name = '', include?: ecs.ServiceField[]) => {
+  const { services = [] } = await client.send(new ecs.DescribeServicesCommand({ services: [name], include }));
+  return services[0] ?? {};
+};
+
+describe('CreateService', () => {
+  it('gives back what was asked, with what ECS adds', async () => {
+    const deploymentConfiguration = {
+      maximumPercent: 150,
+      minimumHealthyPercent: 50,
+      deploymentCircuitBreaker: { enable: true, rollback: true },
+    };
+    const asked = {
+      serviceName: unique(),
+      desiredCount: 2,
+      platformVersion: '1.4.0',
+      healthCheckGracePeriodSeconds: 30,
+      enableECSManagedTags: true,
+      propagateTags: 'SERVICE',
+      availabilityZoneRebalancing: 'DISABLED',
+      tags: [{ key: 'a', value: 'b' }],
+    } as const satisfies Partial<ecs.CreateServiceRequest>;
+    await create({ ...asked, tags: [...asked.tags], deploymentConfiguration });
+    const service = await describeOne(asked.serviceName, ['TAGS']);
+    expect(service).toMatchObject({
+      ...asked,
+      status: 'ACTIVE',
+      serviceArn: `arn:aws:ecs:us-east-1:000000000000:service/default/${asked.serviceName}`,
+      clusterArn: 'arn:aws:ecs:us-east-1:000000000000:cluster/default',
+      taskDefinition: 'arn:aws:ecs:us-east-1:000000000000:task-definition/web:1',
+      launchType: 'FARGATE',
+      platformFamily: 'Linux',
+      runningCount: 0,
+      pendingCount: 0,
+      networkConfiguration,
+      schedulingStrategy: 'REPLICA',
+      deploymentController: { type: 'ECS' },
+      createdBy: 'arn:aws:iam::000000000000:root',
+      enableExecuteCommand: false,
+      loadBalancers: [],
+      serviceRegistries: [],
+      placementConstraints: [],
+      placementStrategy: [],
+      events: [],
+      roleArn: expect.stringMatching(/AWSServiceRoleForECS$/),
+      deploymentConfiguration: { ...deploymentConfiguration, strategy: 'ROLLING', bakeTimeInMinutes: 0 },
+    });
+    expect(service.deployments).toEqual([
+      expect.objectContaining({
+        id: expect.stringMatching(/^ecs-svc\/\d{19}$/),
+        status: 'PRIMARY',
+        desiredCount: 2,
+        failedTasks: 0,
+        platformVersion: '1.4.0',
+        rolloutState: 'IN_PROGRESS',
+        rolloutStateReason: expect.stringMatching(/^ECS deployment ecs-svc\/\d+ in progress\.$/),
+      }),
+    ]);
+    expect((await describeOne(asked.serviceName)).tags).toBeUndefined();
+  });
+
+  it('keeps a strategy instead of a launch type, or takes the cluster’s own', async () => {
+    const service = await create({
+      launchType: undefined,
+      capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 2 }],
+    });
+    expect(service.launchType).toBeUndefined();
+    expect(service.capacityProviderStrategy).toEqual([{ capacityProvider: 'FARGATE_SPOT', weight: 2, base: 0 }]);
+  });
+
+  it('answers the same request with the same service, and another one with an error', async () => {
+    const serviceName = unique();
+    const first = await create({ serviceName });
+    expect((await create({ serviceName })).deployments?.[0]?.id).toBe(first.deployments?.[0]?.id);
+    await refused(
+      create({ serviceName, desiredCount: 7 }),
+      'InvalidParameterException',
+      'Creation of service was not idempotent.',
+    );
+    await client.send(new ecs.DeleteServiceCommand({ service: serviceName, force: true }));
+    await refused(
+      create({ serviceName }),
+      'InvalidParameterException',
+      'Unable to Start a service that is still Draining.',
+    );
+  });
+
+  it.each<[string, Partial<ecs.CreateServiceRequest>, string, string | RegExp]>([
+    ['no cluster', { cluster: 'none' }, 'ClusterNotFoundException', 'Cluster not found.'],
+    ['no definition', { taskDefinition: 'none' }, 'ClientException', 'TaskDefinition not found.'],
+    ['a bad name', { serviceName: 'a b' }, 'InvalidParameterException', /service name is invalid/],
+    ['no count', { desiredCount: undefined }, 'InvalidParameterException', /desired count must be specified/],
+    ['a negative count', { desiredCount: -1 }, 'InvalidParameterException', /must not be negative/],
+    [
+      'no network',
+      { networkConfiguration: undefined },
+      'InvalidParameterException',
+      /Network Configuration must be provided/,
+    ],
+    ['EC2', { launchType: 'EC2' }, 'InvalidParameterException', 'No Container Instances were found in your cluster.'],
+    ['a daemon', { schedulingStrategy: 'DAEMON' }, 'InvalidParameterException', /DAEMON scheduling strategy/],
+    ['CodeDeploy', { deploymentController: { type: 'CODE_DEPLOY' } }, 'UnsupportedFeatureException', /CODE_DEPLOY/],
+    [
+      'a target group',
+      {
+        loadBalancers: [{ targetGroupArn: 'arn:aws:elasticloadbalancing:x', containerName: 'app', containerPort: 80 }],
+      },
+      'InvalidParameterException',
+      /target group does not exist/,
+    ],
+    [
+      'a registry',
+      { serviceRegistries: [{ registryArn: 'arn:x' }] },
+      'InvalidParameterException',
+      /registry does not exist/,
+    ],
+    [
+      'Service Connect',
+      { serviceConnectConfiguration: { enabled: true } },
+      'UnsupportedFeatureException',
+      /Service Connect/,
+    ],
+    ['volumes', { volumeConfigurations: [{ name: 'data' }] }, 'UnsupportedFeatureException', /EBS/],
+    ['a role', { role: 'ecsServiceRole' }, 'InvalidParameterException', /service linked role/],
+    [
+      'alarms',
+      { deploymentConfiguration: { alarms: { alarmNames: ['a'], enable: true, rollback: true } } },
+      'UnsupportedFeatureException',
+      /alarms/,
+    ],
+    [
+      'a standstill',
+      { deploymentConfiguration: { maximumPercent: 100, minimumHealthyPercent: 100 } },
+      'InvalidParameterException',
+      /block deployments/,
+    ],
+    [
+      'a function that nobody runs',
+      {
+        deploymentConfiguration: {
+          strategy: 'BLUE_GREEN',
+          lifecycleHooks: [
+            { hookTargetArn: 'arn:aws:lambda:us-east-1:000000000000:function:f', lifecycleStages: ['PRE_SCALE_UP'] },
+          ],
+        },
+      },
+      'UnsupportedFeatureException',
+      /LONGSHORE_LAMBDA_ENDPOINT/,
+    ],
+    [
+      'a canary without its strategy',
+      { deploymentConfiguration: { canaryConfiguration: { canaryPercent: 5 } } },
+      'InvalidParameterException',
+      /strategy is CANARY/,
+    ],
+    ['reserved tags', { tags: [{ key: 'aws:x', value: 'y' }] }, 'InvalidParameterException', /reserved/],
+  ])('refuses %s', async (_, input, name, message) => {
+    await refused(create(input), name, message);
+  });
+});
+
+describe('UpdateService', () => {
+  it('changes what needs no deployment in place', async () => {
+    const { serviceName = '', deployments } = await create();
+    const changed = await update({
+      service: serviceName,
+      desiredCount: 4,
+      healthCheckGracePeriodSeconds: 9,
+      enableECSManagedTags: true,
+      propagateTags: 'TASK_DEFINITION',
+      availabilityZoneRebalancing: 'DISABLED',
+      deploymentConfiguration: { maximumPercent: 300 },
+      taskDefinition: 'web:1',
+      networkConfiguration,
+      loadBalancers: [],
+    });
+    expect(changed).toMatchObject({
+      desiredCount: 4,
+      healthCheckGracePeriodSeconds: 9,
+      enableECSManagedTags: true,
+      propagateTags: 'TASK_DEFINITION',
+      availabilityZoneRebalancing: 'DISABLED',
+      deploymentConfiguration: { maximumPercent: 300, minimumHealthyPercent: 100 },
+    });
+    expect(changed.deployments).toHaveLength(1);
+    expect(changed.deployments?.[0]).toMatchObject({ id: deployments?.[0]?.id, desiredCount: 4 });
+  });
+
+  it.each<[string, Omit<ecs.UpdateServiceRequest, 'service'>]>([
+    ['force', { forceNewDeployment: true }],
+    ['another network', { networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-87654321'] } } }],
+    ['another platform', { platformVersion: '1.4.0' }],
+  ])('deploys anew for %s', async (_, input) => {
+    const { serviceName = '', deployments } = await create();
+    const changed = await update({ service: serviceName, ...input });
+    expect(changed.deployments?.map(({ status }) => status)).toEqual(['PRIMARY', 'ACTIVE']);
+    expect(changed.deployments?.[1]?.id).toBe(deployments?.[0]?.id);
+    const { serviceDeployments } = await client.send(new ecs.ListServiceDeploymentsCommand({ service: serviceName }));
+    expect(serviceDeployments?.map(({ status }) => status)).toEqual(['PENDING', 'STOPPED']);
+  });
+
+  it('goes to a strategy and back to the launch type', async () => {
+    const { serviceName = '' } = await create();
+    const spot = [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }];
+    expect(await update({ service: serviceName, capacityProviderStrategy: spot })).toMatchObject({
+      capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1, base: 0 }],
+    });
+    const back = await update({ service: serviceName, capacityProviderStrategy: [] });
+    expect(back.launchType).toBe('FARGATE');
+    expect(back.capacityProviderStrategy).toBeUndefined();
+  });
+
+  it('refuses what is not there and what is deleted', async () => {
+    await refused(update({ service: 'none' }), 'ServiceNotFoundException', 'Service not found.');
+    const { serviceName = '' } = await create();
+    await client.send(new ecs.DeleteServiceCommand({ service: serviceName, force: true }));
+    await refused(update({ service: serviceName }), 'ServiceNotActiveException', 'Service was not ACTIVE.');
+  });
+});
+
+describe('DeleteService', () => {
+  it('needs force while tasks are wanted, and leaves the list at once', async () => {
+    const { serviceName = '', serviceArn = '' } = await create();
+    const remove = (force?: boolean) => client.send(new ecs.DeleteServiceCommand({ service: serviceArn, force }));
+    await refused(remove(), 'InvalidParameterException', 'The service cannot be stopped while it is scaled above 0.');
+    expect((await remove(true)).service).toMatchObject({ status: 'DRAINING', desiredCount: 0 });
+    expect((await describeOne(serviceName)).status).toBe('DRAINING');
+    const { serviceArns } = await client.send(new ecs.ListServicesCommand({ maxResults: 100 }));
+    expect(serviceArns).not.toContain(serviceArn);
+  });
+});
+
+describe('what describes and lists', () => {
+  it('tells what is missing, by full ARN', async () => {
+    const { failures } = await client.send(new ecs.DescribeServicesCommand({ services: ['none'] }));
+    expect(failures).toEqual([{ arn: 'arn:aws:ecs:us-east-1:000000000000:service/default/none', reason: 'MISSING' }]);
+    const serviceDeploymentArns = ['arn:aws:ecs:us-east-1:000000000000:service-deployment/default/none/x'];
+    const deployments = await client.send(new ecs.DescribeServiceDeploymentsCommand({ serviceDeploymentArns }));
+    expect(deployments.failures).toEqual([{ arn: serviceDeploymentArns[0], reason: 'MISSING' }]);
+  });
+
+  it('lists ten services to a page and takes up to ten to describe', async () => {
+    for (let index = 0; index < 12; index += 1) await create();
+    const first = await client.send(new ecs.ListServicesCommand({}));
+    expect(first.serviceArns).toHaveLength(10);
+    expect(first.nextToken).toBeDefined();
+    const services = Array.from({ length: 11 }, (_, index) => `s${index}`);
+    await refused(
+      client.send(new ecs.DescribeServicesCommand({ services })),
+      'InvalidParameterException',
+      'Services can have at most 10 items.',
+    );
+  });
+
+  it('knows no namespaces', async () => {
+    await refused(
+      client.send(new ecs.ListServicesByNamespaceCommand({ namespace: 'n' })),
+      'NamespaceNotFoundException',
+      /namespace was not found/,
+    );
+  });
+
+  it('tags services, and lists tasks of those that exist only', async () => {
+    const { serviceArn: resourceArn = '', serviceName = '' } = await create();
+    await client.send(new ecs.TagResourceCommand({ resourceArn, tags: [{ key: 'k', value: 'v' }] }));
+    const { tags } = await client.send(new ecs.ListTagsForResourceCommand({ resourceArn }));
+    expect(tags).toEqual([{ key: 'k', value: 'v' }]);
+    expect((await client.send(new ecs.ListTasksCommand({ serviceName }))).taskArns).toEqual([]);
+    await refused(
+      client.send(new ecs.ListTasksCommand({ serviceName: 'none' })),
+      'ServiceNotFoundException',
+      'Service not found.',
+    );
+  });
+});
+
+describe('task sets', () => {
+  const external = async () =>
+    await create({
+      taskDefinition: undefined,
+      launchType: undefined,
+      networkConfiguration: undefined,
+      deploymentController: { type: 'EXTERNAL' },
+    });
+
+  it('belong to services with the EXTERNAL controller only', async () => {
+    const { serviceName: service = '' } = await create();
+    const input = {
+      cluster: 'default',
+      service,
+      taskDefinition: 'web',
+      launchType: 'FARGATE',
+      networkConfiguration,
+    } as const;
+    await refused(client.send(new ecs.CreateTaskSetCommand(input)), 'InvalidParameterException', /EXTERNAL/);
+  });
+
+  it('are made once for a client token, at most five, and found by id and ARN', async () => {
+    const { serviceName: service = '', deployments, taskSets } = await external();
+    expect([deployments, taskSets]).toEqual([[], []]);
+    const input = {
+      cluster: 'default',
+      service,
+      taskDefinition: 'web',
+      launchType: 'FARGATE',
+      networkConfiguration,
+    } as const;
+    const one = async (clientToken?: string) =>
+      (await client.send(new ecs.CreateTaskSetCommand({ ...input, clientToken, tags: [{ key: 'k', value: 'v' }] })))
+        .taskSet;
+    const first = await one('token');
+    expect(first).toMatchObject({
+      taskSetArn: `arn:aws:ecs:us-east-1:000000000000:task-set/default/${service}/${first?.id}`,
+      status: 'ACTIVE',
+      scale: { value: 0, unit: 'PERCENT' },
+      computedDesiredCount: 0,
+    });
+    expect((await one('token'))?.id).toBe(first?.id);
+    for (let index = 0; index < 4; index += 1) await one();
+    await refused(one(), 'LimitExceededException', /at most 5 task sets/);
+    const found = await client.send(
+      new ecs.DescribeTaskSetsCommand({
+        cluster: 'default',
+        service,
+        taskSets: [first?.taskSetArn ?? '', 'ecs-svc/1'],
+        include: ['TAGS'],
+      }),
+    );
+    expect(found.taskSets).toMatchObject([{ id: first?.id, tags: [{ key: 'k', value: 'v' }] }]);
+    expect(found.failures).toMatchObject([{ reason: 'MISSING' }]);
+  });
+
+  it('refuse to be updated as if ECS deployed them', async () => {
+    const { serviceName: service = '' } = await external();
+    await refused(
+      update({ service, taskDefinition: 'web' }),
+      'InvalidParameterException',
+      'Unable to update task definition on services with an EXTERNAL deployment controller.',
+    );
+  });
+});
+
+describe('task protection', () => {
+  it('is for tasks of services', async () => {
+    const tasks = ['0'.repeat(32)];
+    const { failures } = await client.send(
+      new ecs.UpdateTaskProtectionCommand({ cluster: 'default', tasks, protectionEnabled: true }),
+    );
+    expect(failures).toMatchObject([{ reason: 'MISSING' }]);
+    await refused(
+      client.send(
+        new ecs.UpdateTaskProtectionCommand({
+          cluster: 'default',
+          tasks,
+          protectionEnabled: true,
+          expiresInMinutes: 3000,
+        }),
+      ),
+      'InvalidParameterException',
+      'expiresInMinutes must be from 1 to 2880.',
+    );
+  });
+});
