@@ -18,6 +18,23 @@ const benchApart = {
   },
 };
 
+/**
+ * A CommonJS package that is loaded on demand would come with nothing but a default export: it is wrapped in a module
+ * that names what it exports, as node does.
+ */
+const namedOnDemand = {
+  name: 'named-on-demand',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@?[a-z]/ }, ({ path, kind, resolveDir }) =>
+      kind === 'dynamic-import' ? { path, namespace: 'named', pluginData: resolveDir } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'named' }, async ({ path, pluginData: resolveDir }) => {
+      const names = Object.keys(await import(path)).filter((name) => name !== 'default' && name !== 'module.exports');
+      return { contents: `export { ${names.join(', ')} } from ${JSON.stringify(path)};`, resolveDir };
+    });
+  },
+};
+
 /** What CommonJS packages expect to be there. */
 const banner = `import { createRequire as bundledRequire } from 'node:module';
 import { fileURLToPath as bundledPath } from 'node:url';
@@ -41,6 +58,6 @@ await build({
   banner: { js: banner },
   // Compiled for one kind of machine, or not there at all: asked for when they are used.
   external: ['*.node', 'classic-level', 'cpu-features', 'msgpackr-extract'],
-  plugins: [benchApart],
+  plugins: [benchApart, namedOnDemand],
   logLevel: 'warning',
 });
