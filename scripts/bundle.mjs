@@ -18,13 +18,20 @@ const benchApart = {
   },
 };
 
-/** A bundled CommonJS package that is imported late has no named exports, so Node itself loads these. */
-const lateSdks = {
-  name: 'late-sdks',
-  setup({ onResolve }) {
-    onResolve({ filter: /^@aws-sdk\// }, ({ kind, path }) =>
-      kind === 'dynamic-import' ? { path, external: true } : undefined,
+/**
+ * A CommonJS package that is loaded on demand would come with nothing but a default export: it is wrapped in a module
+ * that names what it exports, as node does.
+ */
+const namedOnDemand = {
+  name: 'named-on-demand',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@?[a-z]/ }, ({ path, kind, resolveDir }) =>
+      kind === 'dynamic-import' ? { path, namespace: 'named', pluginData: resolveDir } : undefined,
     );
+    onLoad({ filter: /.*/, namespace: 'named' }, async ({ path, pluginData: resolveDir }) => {
+      const names = Object.keys(await import(path)).filter((name) => name !== 'default' && name !== 'module.exports');
+      return { contents: `export { ${names.join(', ')} } from ${JSON.stringify(path)};`, resolveDir };
+    });
   },
 };
 
@@ -51,6 +58,6 @@ await build({
   banner: { js: banner },
   // Compiled for one kind of machine, or not there at all: asked for when they are used.
   external: ['*.node', 'classic-level', 'cpu-features', 'msgpackr-extract'],
-  plugins: [benchApart, lateSdks],
+  plugins: [benchApart, namedOnDemand],
   logLevel: 'warning',
 });

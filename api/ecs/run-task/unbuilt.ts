@@ -12,6 +12,11 @@ const taskRules: readonly Rule<TaskDefinitionBody>[] = [
 ];
 
 const containerRules: readonly Rule<ContainerDefinition>[] = [
+  // Fargate takes a file of the image only.
+  [
+    'firelensConfiguration config-file-type s3',
+    ({ firelensConfiguration }) => firelensConfiguration?.options?.['config-file-type'] === 's3',
+  ],
   ['linuxParameters.sharedMemorySize', ({ linuxParameters }) => linuxParameters?.sharedMemorySize],
   ['linuxParameters.devices', ({ linuxParameters }) => linuxParameters?.devices?.length],
   ['credentialSpecs', ({ credentialSpecs }) => credentialSpecs?.length],
