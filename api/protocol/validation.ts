@@ -120,14 +120,13 @@ function boundWord(constraint: Constraint): string {
   return constraint.bound === 'value' ? 'value' : 'length';
 }
 
+const surrogatePairs = /[\ud800-\udbff][\udc00-\udfff]/g;
+
 /** A number's value; the length of anything else, strings in characters as Smithy counts them. */
 function measure(value: unknown): number {
   if (typeof value === 'number') return value;
-  if (typeof value === 'string') {
-    let length = 0;
-    for (const _ of value) length++;
-    return length;
-  }
+  // A character beyond the first 65 536 is a pair in JavaScript; lone halves count as they are.
+  if (typeof value === 'string') return value.length - (value.match(surrogatePairs)?.length ?? 0);
   if (Array.isArray(value)) return value.length;
   return typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
 }
