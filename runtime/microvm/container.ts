@@ -191,7 +191,7 @@ export async function readWhole({ agent }: Machine, path: string): Promise<Buffe
   }
 }
 
-async function writeLarge({ agent }: Machine, path: string, data: Buffer): Promise<void> {
+export async function writeLarge({ agent }: Machine, path: string, data: Buffer): Promise<void> {
   for (let at = 0; at === 0 || at < data.length; at += maxData)
     await agent.call('write', path, 0o600, data.subarray(at, at + maxData), at === 0 ? '' : 'append');
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { type ContainerHandle, DriverError, type ExecConfig, type ExecSession } from '../driver.ts';
 import { AgentError } from './agent.ts';
-import { findContainer, readInside, readWhole } from './container.ts';
+import { findContainer, readInside, readWhole, writeLarge } from './container.ts';
 import type { Context } from './context.ts';
 import { complaintOf, crun, optionsOf, stateOf } from './crun.ts';
 import { pathsOf } from './guest-paths.ts';
@@ -10,7 +10,7 @@ import { readOutput } from './logs.ts';
 import type { Machine } from './machine.ts';
 import { maxData } from './protocol.ts';
 import type { ContainerRecord } from './record.ts';
-import { resolveUser } from './users.ts';
+import { type ResolvedUser, resolveUser } from './users.ts';
 
 export async function execContainer(
   context: Context,
@@ -40,13 +40,23 @@ export async function execContainer(
   return sessionOf(machine, key, own, config.tty);
 }
 
+/** A process as crun is told one. */
+interface ProcessSpec {
+  readonly env: readonly string[];
+  readonly user: object;
+  readonly [member: string]: unknown;
+}
+
+/** The container's own process, with another command: written to a file, because its environment may be long. */
 async function commandOf(
   machine: Machine,
   container: ContainerRecord,
   config: ExecConfig,
   own: string,
 ): Promise<readonly string[]> {
-  const { rootfs } = pathsOf(container.id);
+  const { bundle, rootfs } = pathsOf(container.id);
+  const text = await readWhole(machine, `${bundle}/config.json`);
+  const { process } = JSON.parse(text.toString()) as { readonly process: ProcessSpec };
   const user = config.user
     ? resolveUser(
         config.user,
@@ -54,30 +64,35 @@ async function commandOf(
         await readInside(machine, rootfs, '/etc/group'),
       )
     : undefined;
-  const missing = config.defaultEnvironment ? await missingIn(machine, container, config.defaultEnvironment) : {};
-  const environment = { ...missing, ...(user ? { HOME: user.home } : {}), ...config.environment };
+  const spec = {
+    ...process,
+    terminal: config.tty,
+    args: config.command,
+    env: environmentOf(process.env, config, user),
+    ...(user && { user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids } }),
+  };
+  await writeLarge(machine, `${own}/process.json`, Buffer.from(JSON.stringify(spec)));
   return [
     'exec',
     '--detach',
     `--pid-file=${own}/pid`,
-    ...(config.tty ? ['--tty', `--console-socket=${own}/tty`] : []),
-    ...(user ? [`--user=${user.uid}:${user.gid}`] : []),
-    ...Object.entries(environment).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+    ...(config.tty ? [`--console-socket=${own}/tty`] : []),
+    `--process=${own}/process.json`,
     container.id,
-    ...config.command,
   ];
 }
 
-/** Those whose names the container's own environment does not have. */
-async function missingIn(
-  machine: Machine,
-  container: ContainerRecord,
-  defaults: Readonly<Record<string, string>>,
-): Promise<Readonly<Record<string, string>>> {
-  const text = await readWhole(machine, `${pathsOf(container.id).bundle}/config.json`);
-  const { process } = JSON.parse(text.toString()) as { readonly process: { readonly env: readonly string[] } };
-  const names = new Set(process.env.map((pair) => pair.split('=')[0]));
-  return Object.fromEntries(Object.entries(defaults).filter(([name]) => !names.has(name)));
+function environmentOf(
+  ofContainer: readonly string[],
+  { environment = {}, defaultEnvironment = {} }: ExecConfig,
+  user: ResolvedUser | undefined,
+): readonly string[] {
+  const named = ofContainer.map((pair): readonly [string, string] => {
+    const [name = ''] = pair.split('=');
+    return [name, pair.slice(name.length + 1)];
+  });
+  const all = { ...defaultEnvironment, ...Object.fromEntries(named), ...(user && { HOME: user.home }), ...environment };
+  return Object.entries(all).map(([name, value]) => `${name}=${value}`);
 }
 
 /** Commands that an earlier process ran are nobody's any more. */

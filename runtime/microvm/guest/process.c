@@ -40,7 +40,7 @@ struct process {
   char key[256], pid_file[300], console[108], cgroup[300];
   int adopt, hold, tty, keep_input, own_pids;
   enum state state;
-  pid_t pid, launcher;
+  pid_t pid, launcher, session;
   int code;
   long long started_at, finished_at;
   /* Ends of ours: -1 when closed. A terminal is both input and output. */
@@ -181,6 +181,8 @@ static void adopt(struct process *process, int status) {
   if (file) fclose(file);
   if (pid > 0) {
     process->pid = pid;
+    /* Whoever leads it. */
+    process->session = getsid(pid);
     process->state = RUNNING;
     process->started_at = now_microseconds();
   } else {
@@ -441,7 +443,7 @@ static void kill_session(pid_t session) {
 static void send_signal(struct process *process, const struct request *request) {
   int number = number_of(request, 2);
   if (process->state == RUNNING) {
-    if (strcmp(text_of(request, 3), "session") == 0) kill_session(process->pid);
+    if (process->session > 1 && strcmp(text_of(request, 3), "session") == 0) kill_session(process->session);
     kill(process->pid, number);
   }
   answer_ok(request->id);
