@@ -388,7 +388,7 @@ describe('images', () => {
 });
 
 describe('layers', () => {
-  it('come part by part, and are had by an address', async () => {
+  it('come part by part, and are had by an address', { timeout: 90_000 }, async () => {
     const name = await repository();
     const layer = randomBytes(6 * 2 ** 20);
     const digest = digestOf(layer);

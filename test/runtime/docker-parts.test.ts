@@ -239,10 +239,10 @@ describe('image names', () => {
     ['app', 'app:latest', 'app'],
     ['app:v1', 'app:v1', 'app'],
     ['host:5000/team/app', 'host:5000/team/app:latest', 'host:5000/team/app'],
-    ['host:5000/app:v1@sha256:ab', 'host:5000/app:v1@sha256:ab', 'host:5000/app'],
-    ['app@sha256:ab', 'app@sha256:ab', 'app'],
-  ])('%s', (image, full, repository) => {
-    expect(parseReference(image)).toEqual({ full, repository });
+    ['host:5000/app:v1@sha256:ab', 'host:5000/app:v1@sha256:ab', 'host:5000/app', 'sha256:ab'],
+    ['app@sha256:ab', 'app@sha256:ab', 'app', 'sha256:ab'],
+  ])('%s', (image, full, repository, digest?: string) => {
+    expect(parseReference(image)).toEqual({ full, repository, ...(digest && { digest }) });
   });
 
   it('of the default registry have short and long forms', () => {
