@@ -145,6 +145,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
         throw failure('engine', error);
       });
       const unfiltered = ready.network.slow ?? (await whyNoFilter({ names, range: networkRange }));
+      // Rules that nobody keeps would shut new sandboxes out.
+      if (unfiltered !== undefined) await removeFilter(names);
       ready.filter =
         unfiltered === undefined
           ? await openPacketFilter({ ...ready, bridge: network.bridge, groups: await groupsOf(ready, containers) })
