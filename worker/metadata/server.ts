@@ -51,6 +51,8 @@ export async function startMetadataServer(options: MetadataServerOptions): Promi
       })
       .then((done) => send(outgoing, done));
   });
+  // A client that has said everything may have closed its side, as nc does; it still wants the answer.
+  Object.assign(server, { httpAllowHalfOpen: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, host, resolve);
