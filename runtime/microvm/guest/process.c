@@ -258,7 +258,14 @@ static void take_terminal(struct process *process) {
   unlink(process->console);
 }
 
+/* Only the agent itself must never be killed for lack of memory. */
+static void become_killable(void) {
+  int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file >= 0 && write(file, "0", 1) == 1) close(file);
+}
+
 static void run(char **words, int in, int out, int err) {
+  become_killable();
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
