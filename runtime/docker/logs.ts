@@ -107,8 +107,9 @@ function createPlace(records: ReadRecords, start: number | undefined, after: str
           newest = data;
           continue;
         }
-        // Engines repeat one now and then when they change from file to file.
-        if (time === last && newest !== undefined && Buffer.compare(newest, data) === 0) continue;
+        // Engines repeat one now and then when they change from file to file; the parts of a long line share one time.
+        const isWhole = data.at(-1) === LINE_FEED;
+        if (isWhole && time === last && newest !== undefined && Buffer.compare(newest, data) === 0) continue;
         newest = data;
         if (time < last && Date.now() - milliseconds(time) > stale) continue;
         seenAtLast = time === last ? seenAtLast + 1 : 1;
