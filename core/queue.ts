@@ -4,14 +4,12 @@
  */
 import { Queue, Worker as QueueWorker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { patiently } from './patiently.ts';
 import type { TaskKey } from './task.ts';
 
 export interface TaskJob {
   readonly tasks: readonly TaskKey[];
 }
-
-/** Milliseconds that closing waits for a Redis that is away. */
-const closePatience = 2000;
 
 const queueName = (worker: string) => `tasks-${worker}`;
 export const queuePrefix = (prefix: string) => `${prefix}:queue`;
@@ -134,14 +132,4 @@ export async function scheduleSweeps(
         await queue.close();
       }, failed),
   };
-}
-
-/** Resolves in any case: what is left undone when Redis is away, other processes or the next start make good. */
-export async function patiently(close: () => Promise<void>, failed: (error: Error) => void): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const enough = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, closePatience);
-  });
-  await Promise.race([close().catch(failed), enough]);
-  clearTimeout(timer);
 }

@@ -4,7 +4,8 @@
  */
 import { Queue, Worker as QueueWorker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { patiently, queuePrefix } from './queue.ts';
+import { patiently } from './patiently.ts';
+import { queuePrefix } from './queue.ts';
 import type { ServiceKey } from './service/service.ts';
 import type { Millis } from './task.ts';
 

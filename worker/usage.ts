@@ -1,6 +1,7 @@
 /** Samples what tasks use, spread over the interval so that no moment has more to do than another. */
 import type { Logger } from 'pino';
 import type { After } from '../core/clock.ts';
+import { patiently } from '../core/patiently.ts';
 import { type ContainerUsage, sampleInterval, type TaskUsage, type UsageStore } from '../core/store/usage-store.ts';
 import { type TaskKey, taskKey } from '../core/task.ts';
 import { type ContainerStats, type Driver, DriverError } from '../runtime/driver.ts';
@@ -80,6 +81,7 @@ export function sampleUsage(options: UsageOptions): () => Promise<void> {
       try {
         await round();
       } catch (error) {
+        if (closed) return;
         log.warn({ err: error }, 'what tasks use could not be recorded');
         await pause(interval);
       }
@@ -90,7 +92,10 @@ export function sampleUsage(options: UsageOptions): () => Promise<void> {
   return async () => {
     closed = true;
     cancel();
-    await working;
+    await patiently(
+      async () => await working,
+      (error) => log.warn(error),
+    );
   };
 }
 

@@ -31,13 +31,13 @@ export async function* followStateChanges(
   signal: AbortSignal,
 ): AsyncGenerator<StateChange> {
   let last = position;
-  const abort = () => redis.disconnect();
-  signal.addEventListener('abort', abort);
+  const leave = leaving(redis, signal);
   try {
     while (!signal.aborted) {
       let found: Awaited<ReturnType<typeof redis.xread>>;
       try {
-        found = await redis.xread('COUNT', 1000, 'BLOCK', 0, 'STREAMS', `${prefix}:events`, last);
+        const read = redis.xread('COUNT', 1000, 'BLOCK', 0, 'STREAMS', `${prefix}:events`, last);
+        found = await Promise.race([read, leave.left]);
       } catch (error) {
         if (signal.aborted) return;
         throw error;
@@ -50,7 +50,7 @@ export async function* followStateChanges(
       }
     }
   } finally {
-    signal.removeEventListener('abort', abort);
+    leave.forget();
   }
 }
 
@@ -65,25 +65,39 @@ export async function* shareStateChanges(
   signal: AbortSignal,
 ): AsyncGenerator<readonly TaskStateChange[]> {
   const key = `${prefix}:events`;
-  const abort = () => redis.disconnect();
-  signal.addEventListener('abort', abort);
+  const leave = leaving(redis, signal);
   try {
     while (!signal.aborted) {
       try {
-        const found = (await redis.xreadgroup(
+        const read = redis.xreadgroup(
           ...(['GROUP', group, follower, 'COUNT', 1000, 'BLOCK', 0, 'NOACK', 'STREAMS', key, '>'] as const),
-        )) as [string, [string, string[]][]][] | null;
+        ) as Promise<[string, [string, string[]][]][] | null>;
+        const found = await Promise.race([read, leave.left]);
         for (const [, entries] of found ?? []) yield entries.map(([, fields]) => parse(fields));
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof Error && error.message.startsWith('NOGROUP'))) throw error;
         // Redis may have come back without it.
-        await redis.xgroup('CREATE', key, group, '$', 'MKSTREAM').catch(unlessThere);
+        const created = redis.xgroup('CREATE', key, group, '$', 'MKSTREAM').catch(unlessThere);
+        await Promise.race([created, leave.left]);
       }
     }
   } finally {
-    signal.removeEventListener('abort', abort);
+    leave.forget();
   }
+}
+
+/** Ends the connection when aborted. A command that waits for a Redis that is away is not ended by that: `left` is. */
+function leaving(redis: Redis, signal: AbortSignal): { readonly left: Promise<null>; forget(): void } {
+  let abort = () => {};
+  const left = new Promise<null>((resolve) => {
+    abort = () => {
+      redis.disconnect();
+      resolve(null);
+    };
+  });
+  signal.addEventListener('abort', abort);
+  return { left, forget: () => signal.removeEventListener('abort', abort) };
 }
 
 function unlessThere(error: Error): void {

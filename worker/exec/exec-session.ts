@@ -38,6 +38,11 @@ export interface RunningExecSession {
 const inputHigh = 1 << 20;
 const inputLow = 1 << 18;
 
+/** Exit code of a command that was killed. */
+const killed = 137;
+/** Milliseconds. */
+const endPatience = 1000;
+
 export const words = {
   idle: 'Your session timed out due to inactivity.',
   notRunning: 'The container is not running.',
@@ -158,13 +163,20 @@ export function startExecSession(context: ExecSessionContext, spec: ExecSessionS
       const { exitCode } = await exec.wait();
       log.info({ exitCode }, 'a session has ended');
       if (reason !== undefined) return reason;
-      return (await stillRuns(handle)) ? '' : words.stopped;
+      return (await stillRuns(handle, exitCode)) ? '' : words.stopped;
     } finally {
       await transcript.close();
     }
   }
 
-  async function stillRuns(handle: ContainerHandle): Promise<boolean> {
+  /** A container that ends takes its commands with it a moment before it is seen to have ended. */
+  async function stillRuns(handle: ContainerHandle, exitCode: number): Promise<boolean> {
+    if (exitCode === killed) {
+      const enough = new AbortController();
+      const cancel = after(endPatience, () => enough.abort());
+      await driver.waitContainer(handle, enough.signal).catch(() => {});
+      cancel();
+    }
     const state = await driver.inspectContainer(handle);
     return state?.status === 'running';
   }
