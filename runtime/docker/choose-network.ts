@@ -1,5 +1,7 @@
 /** Whether sandboxes can be connected directly on this host: asked first, then tried. */
 import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { DriverError } from '../driver.ts';
 import type { Context } from './context.ts';
 import { directNetwork, openNamespace, tidyCables } from './direct-network.ts';
@@ -36,7 +38,8 @@ export interface Trial {
 }
 
 /**
- * Sets `context.network`. `cables` are those that were there before `context.leases` was filled.
+ * Sets `context.network`. `cables` are those that were there before `context.leases` was filled; `note` is the file that
+ * remembers what a trial showed, which takes two container starts, until the host or the engine is another.
  * @throws DriverError kind engine when the engine cannot be reached
  */
 export async function chooseNetwork(
@@ -44,6 +47,7 @@ export async function chooseNetwork(
   { bridge }: OwnNetwork,
   choice: NetworkChoice,
   cables: readonly string[],
+  note: string | undefined,
 ): Promise<Trial | undefined> {
   const reason =
     (await whyNotDirect(context.facts, choice)) ??
@@ -52,8 +56,12 @@ export async function chooseNetwork(
     await tidyCables(context, bridge, cables);
     const direct = await directNetwork(context, bridge);
     context.network = direct;
+    const circumstances = await circumstancesOf(context.facts);
+    if (note !== undefined && (await readNote(note)) === circumstances) return undefined;
     try {
-      return await tryOut(context);
+      const trial = await tryOut(context);
+      if (note !== undefined) await writeNote(note, circumstances);
+      return trial;
     } catch (error) {
       // No address is left to try it with, because it worked so often before.
       if (context.leases.isFull() && (await areConnected(cables, context))) return undefined;
@@ -67,6 +75,26 @@ export async function chooseNetwork(
   }
   context.network = engineNetwork(context, reason);
   return undefined;
+}
+
+/** What a trial's outcome depends on. */
+async function circumstancesOf(facts: EngineFacts): Promise<string> {
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+  return JSON.stringify({ boot: boot.trim(), ...facts });
+}
+
+async function readNote(path: string): Promise<string | undefined> {
+  return await readFile(path, 'utf8').catch(() => undefined);
+}
+
+/** Without it the next start tries again. */
+async function writeNote(path: string, circumstances: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(path, circumstances, { mode: 0o600 });
+  } catch {
+    await rm(path, { force: true }).catch(() => {});
+  }
 }
 
 async function areConnected(addresses: readonly string[], { leases }: Context): Promise<boolean> {

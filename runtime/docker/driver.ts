@@ -1,4 +1,5 @@
 /** The Docker driver: assembles the parts in this folder into the contract of runtime/driver.ts. */
+import { join } from 'node:path';
 import { type Capabilities, type Driver, DriverError, type NetworkRange } from '../driver.ts';
 import { type Log, silent } from '../log.ts';
 import { createPool } from '../pool.ts';
@@ -72,6 +73,7 @@ export interface DockerDriverOptions {
 export function createDockerDriver(options: DockerDriverOptions): Driver {
   const { owner, networkRange, network: choice = 'direct', log = silent } = options;
   const names = namesOf(owner);
+  const note = options.stateDir === undefined ? undefined : join(options.stateDir, 'direct-network');
   const engine = connectEngine(options.dockerHost);
   const watch = createExitWatch(engine, owner, log);
   let preparing: Promise<Context> | undefined;
@@ -141,7 +143,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       // The newest is the last one: addresses that were given up a moment ago come last again.
       for (const [name, address] of [...addressesInUse(ready, containers)].reverse()) ready.leases.hold(address, name);
       const network = await ensureNetworkAfterRemovingUnused(ready, containers, image);
-      const tried = await chooseNetwork(ready, network, choice, cables).catch((error: unknown) => {
+      const tried = await chooseNetwork(ready, network, choice, cables, note).catch((error: unknown) => {
         throw failure('engine', error);
       });
       const unfiltered = ready.network.slow ?? (await whyNoFilter({ names, range: networkRange }));
