@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readSettings, settingsToEnv, settingTable } from '../../core/settings.ts';
@@ -92,4 +93,10 @@ describe('settings', () => {
   ])('take %j', (env) => {
     expect(readSettings(env)).toBeDefined();
   });
+});
+
+test('the README names every setting with its default, and no other', async () => {
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+  const rows = [...readme.matchAll(/^\| `(--[\w-]+)` \| `(\w+)` \| ([^|]+) \|/gm)].map(([, ...cells]) => cells);
+  expect(rows).toEqual(settingTable.map(({ flag, env, defaultText }) => [flag, env, defaultText]));
 });
