@@ -1,4 +1,5 @@
 /** Image names as users write them. */
+import { DriverError } from '../driver.ts';
 
 export interface ImageReference {
   /** In full, so that a pull brings one image: with a tag or digest. */
@@ -9,7 +10,21 @@ export interface ImageReference {
   readonly digest?: string;
 }
 
+/** By the grammar of the distribution project. A registry's host may be written in capitals, a repository may not. */
+const grammar = (() => {
+  const host = String.raw`(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(?::\d+)?`;
+  const part = String.raw`[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*`;
+  const tag = String.raw`[\w][\w.-]{0,127}`;
+  const digest = '[a-zA-Z][a-zA-Z0-9]*(?:[-_+.][a-zA-Z][a-zA-Z0-9]*)*:[0-9a-fA-F]{32,}';
+  return new RegExp(`^(?:${host}/)?${part}(?:/${part})*(?::${tag})?(?:@${digest})?$`);
+})();
+
+/**
+ * Engines answer what is no name with a redirection or worse.
+ * @throws DriverError kind image-not-found
+ */
 export function parseReference(image: string): ImageReference {
+  if (!grammar.test(image)) throw new DriverError('image-not-found', `invalid reference format: ${image}`);
   const [beforeDigest = '', digest] = image.split('@');
   const colon = beforeDigest.lastIndexOf(':');
   // A colon before the last slash belongs to the registry's port.

@@ -69,6 +69,11 @@ describe.skipIf(skipReason)(skipReason ? `pulling images (skipped: ${skipReason}
       );
     });
 
+  it.each(['UPPER//bad', 'a/../b', 'x?y', 'x#y'])('%s, which is no name, is a failed pull', async (image) => {
+    for (const policy of ['default', 'always', 'once', 'prefer-cached'] as const)
+      await expectKind(pull(image, { policy }), 'image-not-found');
+  });
+
   it('an image that exists only here needs no registry', async () => {
     const name = await local('longshore-test-local');
     const pulled = await pull(name);

@@ -235,12 +235,26 @@ describe('shares of a sandbox without common limits', () => {
 });
 
 describe('image names', () => {
+  const sha = `sha256:${'ab'.repeat(32)}`;
+
+  it.each(
+    [
+      ['', 'UPPER//bad', 'a//b', '/a', 'a/', '../a', 'a/../b', 'UPPER', 'a b', 'a?b', 'a#b', 'a%2fb', 'a:', 'a@', 'é'],
+      ['a@sha256:short', 'a:b:c', 'http://a/b', `a:${'x'.repeat(129)}`, 'a\nb'],
+    ].flat(),
+  )('%j is none', (image) => {
+    expect(() => parseReference(image)).toThrow(expect.objectContaining({ kind: 'image-not-found' }));
+  });
+
   it.each([
     ['app', 'app:latest', 'app'],
     ['app:v1', 'app:v1', 'app'],
     ['host:5000/team/app', 'host:5000/team/app:latest', 'host:5000/team/app'],
-    ['host:5000/app:v1@sha256:ab', 'host:5000/app:v1@sha256:ab', 'host:5000/app', 'sha256:ab'],
-    ['app@sha256:ab', 'app@sha256:ab', 'app', 'sha256:ab'],
+    [`host:5000/app:v1@${sha}`, `host:5000/app:v1@${sha}`, 'host:5000/app', sha],
+    [`app@${sha}`, `app@${sha}`, 'app', sha],
+    ['[::1]:5000/a.b/c__d', '[::1]:5000/a.b/c__d:latest', '[::1]:5000/a.b/c__d'],
+    ['Registry.example/app', 'Registry.example/app:latest', 'Registry.example/app'],
+    [sha, sha, 'sha256'],
   ])('%s', (image, full, repository, digest?: string) => {
     expect(parseReference(image)).toEqual({ full, repository, ...(digest && { digest }) });
   });
