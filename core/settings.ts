@@ -102,7 +102,7 @@ export interface SettingRow {
   readonly read: (text: string | undefined) => Settings[keyof Settings];
 }
 
-const defaultDataDir = () => join(homedir(), '.longshore');
+export const defaultDataDir = () => join(homedir(), '.longshore');
 
 export const settingTable: readonly SettingRow[] = [
   row('host', '--host', 'LONGSHORE_HOST', '127.0.0.1', 'address that the API listens on', hostName('127.0.0.1')),

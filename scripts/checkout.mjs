@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSyn
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 
+/** Milliseconds between two lines of progress. */
+const progressInterval = 2000;
 const sourceFolders = ['api', 'core', 'worker', 'runtime', 'scripts'];
 
 /** A package from the registry brings dist/ along and leaves the compiler's settings out. */
@@ -26,11 +28,30 @@ export async function preparePackages(root, say) {
   if (packagesAreInstalled(root)) return;
   await alone(root, async () => {
     if (packagesAreInstalled(root)) return;
-    say('Installing npm packages …');
+    const done = showProgress(root, say);
     // The packages' scripts would compile what is prebuilt or optional, with headers from outside the registry.
     const options = ['--ignore-scripts', '--no-audit', '--no-fund'];
-    await run(root, 'npm', ['ci', ...options], 'npm ci failed; its output above says why.');
+    try {
+      await run(root, 'npm', ['ci', ...options], 'npm ci failed; its output above says why.');
+    } finally {
+      done();
+    }
   });
+}
+
+/** npm says nothing before its end: how many packages are there is told as long as that grows. Returns the end of it. */
+function showProgress(root, say) {
+  const { packages } = readJson(join(root, 'package-lock.json'));
+  // Of the optional ones only those for this platform will come.
+  const wanted = Object.keys(packages).filter((path) => path !== '' && !packages[path].optional);
+  let told = 0;
+  say(`Installing ${wanted.length} npm packages …`);
+  const timer = setInterval(() => {
+    const there = wanted.filter((path) => existsSync(join(root, path, 'package.json'))).length;
+    if (there > told) say(`Installing npm packages … ${there} of ${wanted.length}`);
+    told = there;
+  }, progressInterval);
+  return () => clearInterval(timer);
 }
 
 export async function prepareBuild(root, say) {

@@ -1,6 +1,6 @@
 /** `longshore env`: the lines that point AWS clients at the instance of a data directory. */
 import { loadOrCreateCredentials } from '../api/credentials.ts';
-import type { Settings } from '../core/settings.ts';
+import { defaultDataDir, type Settings } from '../core/settings.ts';
 import { Failure } from './failure.ts';
 import { endpointOf, type Instance, isRunning, readInstance } from './instance.ts';
 import { residents } from './residents.ts';
@@ -54,6 +54,12 @@ export function exportLines(variables: Readonly<Record<string, string>>): string
   return Object.entries(variables)
     .map(([name, value]) => `export ${name}=${quote(value)}`)
     .join('\n');
+}
+
+/** What to run in another shell, which has not got this one's settings. */
+export function envCommand(dataDir: string): string {
+  const option = dataDir === defaultDataDir() ? '' : ` --data-dir ${quote(dataDir)}`;
+  return `eval "$(npx longshore env${option})"`;
 }
 
 /** As a POSIX shell reads one word. */

@@ -2,6 +2,7 @@
 import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
 import type { Settings } from '../core/settings.ts';
+import { envCommand } from './env.ts';
 import { hasCode, sentenceOf } from './failure.ts';
 import { endpointOf } from './instance.ts';
 import { readableLine } from './logs.ts';
@@ -83,8 +84,7 @@ async function close(started: Promise<StartedRole>, stopTasks: boolean, log: Log
 
 function welcome(settings: Settings): string {
   const { region, dataDir } = settings;
-  const command = `eval "$(npx longshore env --data-dir ${dataDir})"`;
-  return `api is ready at ${endpointOf(settings)} in region ${region}; to point AWS clients here: ${command}`;
+  return `api is ready at ${endpointOf(settings)} in region ${region}; to point AWS clients here: ${envCommand(dataDir)}`;
 }
 
 function explain(error: unknown, { host, port }: Settings): string {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Settings } from '../core/settings.ts';
 import { endRedis, startEmbeddedRedis } from './embedded-redis.ts';
 import { ensureEngine } from './engine.ts';
-import { exportBlock } from './env.ts';
+import { envCommand, exportBlock } from './env.ts';
 import { Failure, hasCode } from './failure.ts';
 import {
   endLeftOver,
@@ -155,7 +155,7 @@ async function announce(settings: Settings, say: Say): Promise<void> {
   if (instance === undefined) throw new Failure(`Files in ${settings.dataDir}/run were removed during the start.`);
   const seconds = (performance.now() / 1000).toFixed(1);
   say(`Longshore is ready (${seconds} s): ${endpointOf(settings)} in region ${settings.region}. Ctrl-C stops it.`);
-  say(`Paste this into a shell, or run \`eval "$(npx longshore env)"\`:\n`);
+  say(`Paste this into a shell, or run \`${envCommand(settings.dataDir)}\`:\n`);
   say(await exportBlock(settings.dataDir, instance));
 }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { givenSettings, readSettings } from '../../core/settings.ts';
-import { exportLines, printEnv } from '../../scripts/env.ts';
+import { envCommand, exportLines, printEnv } from '../../scripts/env.ts';
 import { makeDataDirectory, writeInstance } from '../../scripts/instance.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -21,6 +21,11 @@ test('values reach the shell as they are', () => {
   const value = `a'b "c" $HOME \`id\` \\ ;`;
   const script = `${exportLines({ VALUE: value })}\nprintf %s "$VALUE"`;
   expect(execFileSync('sh', ['-c', script], { encoding: 'utf8' })).toBe(value);
+});
+
+test('the command that is told for another shell names the data directory when that is not the default', () => {
+  expect(envCommand(readSettings({}).dataDir)).toBe('eval "$(npx longshore env)"');
+  expect(envCommand("/srv/it's here")).toBe(`eval "$(npx longshore env --data-dir '/srv/it'\\''s here')"`);
 });
 
 test('a data directory that was never started says so', async () => {

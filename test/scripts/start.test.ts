@@ -30,6 +30,7 @@ test('a start ends with the endpoint and the exports; Ctrl-C ends everything and
   const [dataDir, port] = [await temporaryDirectory(), await freePort()];
   const longshore = await started(dataDir, port);
   expect(await longshore.line('ready')).toContain(`http://127.0.0.1:${port} in region us-east-1`);
+  expect(await longshore.line('Paste this')).toContain(`eval "$(npx longshore env --data-dir ${dataDir})"`);
   expect(await answers(port)).toBe(true);
   const running = processes(longshore);
   expect(running).toHaveLength(3);
