@@ -7,7 +7,7 @@ import type { Millis, ObservedContainer } from '../core/task.ts';
 import type { ContainerExit } from '../runtime/driver.ts';
 
 /** Seconds that a container must have run before it is started again, when the policy names none. */
-const defaultAttemptPeriod = 60;
+const defaultAttemptPeriod = 300;
 
 /** True when the policy has the container started again after this end. */
 export function restarts(

@@ -15,20 +15,20 @@ describe('whether a container is started again', () => {
   it.each([
     ['without a policy', undefined, facts, exit(1, 100_000), false],
     ['with a policy that is off', { enabled: false }, facts, exit(1, 100_000), false],
-    ['after the usual minute', { enabled: true }, facts, exit(1, 60_000), true],
-    ['before it', { enabled: true }, facts, exit(1, 59_999), false],
-    ['after success too', { enabled: true }, facts, exit(0, 60_000), true],
-    ['with a code that is ignored', { enabled: true, ignoredExitCodes: [0, 4] }, facts, exit(4, 60_000), false],
+    ['after the usual five minutes', { enabled: true }, facts, exit(1, 300_000), true],
+    ['before them', { enabled: true }, facts, exit(1, 299_999), false],
+    ['after success too', { enabled: true }, facts, exit(0, 300_000), true],
+    ['with a code that is ignored', { enabled: true, ignoredExitCodes: [0, 4] }, facts, exit(4, 300_000), false],
     ['with a longer period', { enabled: true, restartAttemptPeriod: 90 }, facts, exit(1, 89_999), false],
     [
       'counted from the last restart',
       { enabled: true },
       { startedAt: 0, lastRestartAt: 60_000 },
-      exit(1, 119_999),
+      exit(1, 359_999),
       false,
     ],
-    ['when it could not be run at all', { enabled: true }, facts, exit(127, 60_000, 'no such program'), false],
-    ['when it never started', { enabled: true }, {}, exit(1, 60_000), false],
+    ['when it could not be run at all', { enabled: true }, facts, exit(127, 300_000, 'no such program'), false],
+    ['when it never started', { enabled: true }, {}, exit(1, 300_000), false],
   ] as const)('%s', (_, policy, known, end, expected) => {
     const given = policy && {
       ...policy,
