@@ -444,6 +444,7 @@ export interface CleanReport {
 
 export type DriverErrorKind =
   | 'image-not-found'
+  | 'image-name' // what should name an image does not
   | 'image-unauthorized'
   | 'image-platform'
   | 'image-registry' // the registry could not be reached or answered an error

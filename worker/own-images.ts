@@ -82,7 +82,7 @@ export function createResolveOwnImage(needs: OwnImagesNeeds): ResolveOwnImage {
   return async (image, task, signal) => {
     const found = await find(image, task);
     if (!found) return undefined;
-    if (!isRepositoryName(found.name)) throw new DriverError('image-not-found', `invalid reference format: ${image}`);
+    if (!isRepositoryName(found.name)) throw new DriverError('image-name', `invalid reference format: ${image}`);
     const repository = fullPath(found);
     const arn = task.roleArn ?? `arn:aws:iam::${task.accountId}:root`;
     const only = { repository, actions: ['pull'] as const };

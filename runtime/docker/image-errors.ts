@@ -3,6 +3,7 @@ import type { DriverErrorKind } from '../driver.ts';
 
 const meanings: readonly (readonly [DriverErrorKind, RegExp])[] = [
   ['engine', /cannot be reached|ECONNREFUSED .*docker|ENOENT .*\.sock|^connect (ENOENT|EACCES|ECONNREFUSED)/i],
+  ['image-name', /invalid reference format|repository name .*must be lowercase/i],
   ['image-disk', /no space left on device|disk quota exceeded/i],
   [
     'image-platform',
@@ -14,7 +15,7 @@ const meanings: readonly (readonly [DriverErrorKind, RegExp])[] = [
   ],
   [
     'image-not-found',
-    /manifest( for .*)? (unknown|not found)|not found|no such image|name unknown|does not exist|invalid reference format/i,
+    /manifest( for .*)? (unknown|not found)|not found|no such image|name unknown|does not exist/i,
   ],
 ];
 

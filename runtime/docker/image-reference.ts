@@ -21,10 +21,10 @@ const grammar = (() => {
 
 /**
  * Engines answer what is no name with a redirection or worse.
- * @throws DriverError kind image-not-found
+ * @throws DriverError kind image-name
  */
 export function parseReference(image: string): ImageReference {
-  if (!grammar.test(image)) throw new DriverError('image-not-found', `invalid reference format: ${image}`);
+  if (!grammar.test(image)) throw new DriverError('image-name', `invalid reference format: ${image}`);
   const [beforeDigest = '', digest] = image.split('@');
   const colon = beforeDigest.lastIndexOf(':');
   // A colon before the last slash belongs to the registry's port.

@@ -73,6 +73,7 @@ const usualKind: Readonly<Record<FakeStep, DriverErrorKind>> = {
 
 const kinds: Readonly<Record<DriverErrorKind, true>> = {
   'image-not-found': true,
+  'image-name': true,
   'image-unauthorized': true,
   'image-platform': true,
   'image-registry': true,

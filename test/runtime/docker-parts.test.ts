@@ -243,7 +243,7 @@ describe('image names', () => {
       ['a@sha256:short', 'a:b:c', 'http://a/b', `a:${'x'.repeat(129)}`, 'a\nb'],
     ].flat(),
   )('%j is none', (image) => {
-    expect(() => parseReference(image)).toThrow(expect.objectContaining({ kind: 'image-not-found' }));
+    expect(() => parseReference(image)).toThrow(expect.objectContaining({ kind: 'image-name' }));
   });
 
   it.each([
