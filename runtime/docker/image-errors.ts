@@ -13,10 +13,7 @@ const meanings: readonly (readonly [DriverErrorKind, RegExp])[] = [
     'image-unauthorized',
     /unauthorized|authentication required|access denied|no basic auth credentials|denied:|403 forbidden|(?<!:)\b401\b/i,
   ],
-  [
-    'image-not-found',
-    /manifest( for .*)? (unknown|not found)|not found|no such image|name unknown|does not exist/i,
-  ],
+  ['image-not-found', /manifest( for .*)? (unknown|not found)|not found|no such image|name unknown|does not exist/i],
 ];
 
 export function pullErrorKind(words: string, status: number | undefined): DriverErrorKind {
