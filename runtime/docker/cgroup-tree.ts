@@ -13,6 +13,8 @@ export interface CgroupTree {
 }
 
 const PERIOD = 100_000;
+/** At a tenth of a second each. */
+const killRounds = 100;
 
 /** The tree, or one sentence part saying why it is not usable. */
 export async function readTree(version: 1 | 2): Promise<CgroupTree | string> {
@@ -149,13 +151,37 @@ async function removeDirectory(path: string, attempt = 0): Promise<void> {
   }
 }
 
-async function killAll(path: string): Promise<void> {
+/** False: there was nothing to kill. */
+async function killAll(path: string): Promise<boolean> {
   const text = await readFile(join(path, 'cgroup.procs'), 'utf8').catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENODEV') return '';
     throw error;
   });
   // 0: a process of another pid namespace.
-  for (const pid of text.split('\n').map(Number)) if (pid > 1 && pid !== process.pid) kill(pid);
+  const pids = text.split('\n').map(Number);
+  const others = pids.filter((pid) => pid > 1 && pid !== process.pid);
+  for (const pid of others) kill(pid);
+  return others.length > 0;
+}
+
+/**
+ * Kills all processes of a group right under `group`, whose limit of processor time is lifted: thousands of processes
+ * cannot end on a share of a core in any useful time, nor does the first of them get its turn to hear that it is killed.
+ */
+export async function endProcesses(
+  tree: CgroupTree,
+  group: string,
+  isMember: (name: string) => boolean,
+): Promise<void> {
+  const { version, controllers } = tree;
+  if (version === 2) await trySet(join(controllers.cpu, group), 'cpu.max', `max ${PERIOD}`);
+  else await trySet(join(controllers.cpu, group), 'cpu.cfs_quota_us', -1);
+  for (const name of (await childrenOf(tree, group)).filter(isMember)) {
+    const members = join(controllers.pids, group, name);
+    if (version === 2) await trySet(members, 'cgroup.kill', 1);
+    // What was forked meanwhile is found by the next round.
+    for (let round = 0; round < killRounds && (await killAll(members)); round += 1) await delay(100);
+  }
 }
 
 function kill(pid: number): void {

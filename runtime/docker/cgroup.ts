@@ -6,7 +6,15 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Limits } from '../driver.ts';
 import { escapeUnit, startSlice, stopSlice } from './cgroup-systemd.ts';
-import { type CgroupTree, childrenOf, oomKillsOf, readTree, removeGroup, writeLimits } from './cgroup-tree.ts';
+import {
+  type CgroupTree,
+  childrenOf,
+  endProcesses,
+  oomKillsOf,
+  readTree,
+  removeGroup,
+  writeLimits,
+} from './cgroup-tree.ts';
 import { engineWords } from './engine.ts';
 import type { EngineFacts } from './facts.ts';
 
@@ -23,6 +31,8 @@ export interface Cgroups {
   make(sandboxId: string, limits: Limits): Promise<void>;
   /** Kills what still runs in it. Idempotent. */
   remove(sandboxId: string): Promise<void>;
+  /** Kills all that a container runs and helps it to end; the sandbox has no limit of processor time from then on. */
+  end(sandboxId: string, containerId: string): Promise<void>;
   list(): Promise<readonly string[]>;
   /** Removes everything of this owner; returns how many sandboxes had a cgroup. */
   removeAll(): Promise<number>;
@@ -39,6 +49,7 @@ export const noCgroups = (reason: string): Cgroups => ({
   pauseParent: undefined,
   make: async () => {},
   remove: async () => {},
+  end: async () => {},
   list: async () => [],
   removeAll: async () => 0,
   oomKills: async () => undefined,
@@ -77,6 +88,7 @@ async function openDirectories(owner: string, tree: CgroupTree): Promise<Cgroups
     pauseParent: groupOf(PAUSE),
     make: (id, limits) => writeLimits(tree, groupOf(id), limits),
     remove: (id) => removeGroup(tree, groupOf(id)),
+    end: (id, containerId) => endProcesses(tree, groupOf(id), (name) => name === containerId),
     list,
     async removeAll() {
       const ids = await list();
@@ -121,6 +133,7 @@ async function openSystemd(owner: string, tree: CgroupTree): Promise<Cgroups> {
     pauseParent: unitOf(PAUSE),
     make,
     remove,
+    end: (id, containerId) => endProcesses(tree, groupOf(id), (name) => name === `docker-${containerId}.scope`),
     list,
     async removeAll() {
       const ids = await list();

@@ -15,7 +15,7 @@ import type { ExitWatch } from './exit-watch.ts';
 import { CONTAINER, isValidContainerName, OWNER, RECORD, ROLE, SANDBOX, withoutOurs } from './names.ts';
 import { named } from './pause.ts';
 import type { SandboxRecord } from './record.ts';
-import { removeContainerById } from './remove.ts';
+import { hurry, removeContainerById } from './remove.ts';
 import { findRecord } from './sandbox.ts';
 import { tarOf } from './tar.ts';
 import { mountsOf } from './volumes.ts';
@@ -209,17 +209,18 @@ async function confirmExit(context: Context, handle: ContainerHandle, exit: Cont
   return (await inspectContainer(context, handle))?.exit ?? exit;
 }
 
-export async function stopContainer(
-  { engine, ends }: Context,
-  { id }: ContainerHandle,
-  graceSeconds: number,
-): Promise<void> {
+export async function stopContainer(context: Context, handle: ContainerHandle, graceSeconds: number): Promise<void> {
+  const { engine, ends } = context;
+  const { id } = handle;
   ends.stopped.add(id);
   const grace = Math.max(0, Math.ceil(graceSeconds));
+  const hurried = hurry(context, handle, grace);
   try {
     await engine.call((docker) => docker.getContainer(id).stop({ t: grace }), (grace + 60) * 1000);
   } catch (error) {
     if (statusOf(error) !== 304 && statusOf(error) !== 404) throw failure('engine', error);
+  } finally {
+    hurried();
   }
 }
 
@@ -246,9 +247,10 @@ async function changeUnlessSo(change: () => Promise<unknown>): Promise<void> {
   }
 }
 
-export async function removeContainer(context: Context, { id }: ContainerHandle): Promise<void> {
+export async function removeContainer(context: Context, handle: ContainerHandle): Promise<void> {
+  const { id } = handle;
   context.ends.stopped.add(id);
-  await removeContainerById(context, id);
+  await removeContainerById(context, id, handle.sandboxId);
   context.ends.stopped.delete(id);
   context.ends.started.delete(id);
 }

@@ -148,7 +148,9 @@ async function inspectState(context: Context, id: string, endCommands: boolean):
 /** Removes all that `recover` would find, the pool, the networks and the pause image. */
 export async function clean(context: Context): Promise<Omit<CleanReport, 'volumes'>> {
   const containers = await listOurs(context);
-  await Promise.all(containers.map(({ Id }) => context.looks(() => removeContainerById(context, Id))));
+  await Promise.all(
+    containers.map(({ Id, Labels }) => context.looks(() => removeContainerById(context, Id, Labels[SANDBOX]))),
+  );
   for (const [name, address] of addressesInUse(context, containers)) {
     await awaitCableGone(address);
     context.leases.release(name);

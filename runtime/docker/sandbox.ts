@@ -167,7 +167,7 @@ export async function removeSandbox(context: Context, id: string): Promise<void>
     const ids = new Set([names.sandbox(id), ...containers.map(({ Id }) => Id)]);
     for (const { Id, Names } of containers) if (Names.includes(`/${names.sandbox(id)}`)) ids.delete(Id);
     for (const each of ids) context.ends.stopped.add(each);
-    await Promise.all([...ids].map((each) => removeContainerById(context, each)));
+    await Promise.all([...ids].map((each) => removeContainerById(context, each, id)));
     for (const each of ids) forget(context, each);
     await Promise.all([cgroups.remove(id), releaseAddress(context, names.sandbox(id))]);
     await records.remove(id);
