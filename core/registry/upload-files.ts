@@ -22,14 +22,14 @@ interface Progress {
 
 export interface UploadFiles
   extends Pick<BlobStore, 'createUpload' | 'uploadSize' | 'append' | 'discardUpload' | 'listUploads'> {
-  /** The path of a complete upload's file. @throws DigestError, and the upload is gone */
-  prove(id: string, digest: Digest): Promise<string>;
+  /** Has a complete upload's file taken away. @throws DigestError, and the upload is gone */
+  finish(id: string, digest: Digest, take: (path: string) => Promise<void>): Promise<void>;
 }
 
 export async function createUploadFiles(folder: string): Promise<UploadFiles> {
   await makeFolder(folder);
   const progress = new Map<string, Progress>();
-  const writers = new Map<string, { readonly stop: AbortController; readonly ended: Promise<unknown> }>();
+  const working = new Map<string, { readonly stop: AbortController; readonly ended: Promise<unknown> }>();
 
   const pathOf = (id: string) => {
     if (!/^[0-9a-f-]{36}$/.test(id)) throw new AppendError('unknown', 0);
@@ -72,11 +72,45 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
     return hash;
   }
 
-  /** A client that sends again has lost the connection that is still open here: the newest goes first. */
-  async function untilAlone(id: string): Promise<void> {
-    for (let other = writers.get(id); other; other = writers.get(id)) {
+  /**
+   * One thing at a time happens to an upload, and nothing may write to a file that is becoming a blob. A client that
+   * sends again has lost the connection that is still open here: what can be stopped makes room for what comes.
+   */
+  async function alone<Result>(
+    id: string,
+    work: () => Promise<Result>,
+    stop: AbortController = new AbortController(),
+  ): Promise<Result> {
+    for (let other = working.get(id); other; other = working.get(id)) {
       other.stop.abort();
-      await other.ended.catch(() => {});
+      await other.ended;
+    }
+    const result = work();
+    const own = { stop, ended: result.catch(() => {}) };
+    working.set(id, own);
+    try {
+      return await result;
+    } finally {
+      working.delete(id);
+    }
+  }
+
+  /** @throws DigestError, and the upload is gone */
+  async function prove(id: string, digest: Digest): Promise<void> {
+    const size = await sizeOf(id);
+    if (size === undefined) throw new AppendError('unknown', 0);
+    const { hash } = hashOf(id, size) ?? { hash: await hashAgain(id) };
+    progress.delete(id);
+    const actual: Digest = `sha256:${hash.digest('hex')}`;
+    if (actual !== digest) {
+      await rm(pathOf(id), { force: true });
+      throw new DigestError(actual);
+    }
+    const file = await open(pathOf(id), 'r');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
     }
   }
 
@@ -89,45 +123,27 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
     },
 
     async append(id, source, options) {
-      await untilAlone(id);
       const stop = new AbortController();
-      if (source instanceof Readable) addAbortSignal(stop.signal, source);
-      // One that gives too much is for its owner to read to the end.
-      const chunks = source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : source;
-      const ended = write(id, chunks as AsyncIterable<Uint8Array>, options);
-      writers.set(id, { stop, ended });
-      try {
-        return await ended;
-      } finally {
-        writers.delete(id);
-      }
+      const receive = async () => {
+        if (source instanceof Readable) addAbortSignal(stop.signal, source);
+        // One that gives too much is for its owner to read to the end.
+        const chunks = source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : source;
+        return await write(id, chunks as AsyncIterable<Uint8Array>, options);
+      };
+      return await alone(id, receive, stop);
     },
 
-    async prove(id, digest) {
-      await untilAlone(id);
-      const size = await sizeOf(id);
-      if (size === undefined) throw new AppendError('unknown', 0);
-      const { hash } = hashOf(id, size) ?? { hash: await hashAgain(id) };
-      progress.delete(id);
-      const actual: Digest = `sha256:${hash.digest('hex')}`;
-      if (actual !== digest) {
+    finish: async (id, digest, take) =>
+      await alone(id, async () => {
+        await prove(id, digest);
+        await take(pathOf(id));
+      }),
+
+    discardUpload: async (id) =>
+      await alone(id, async () => {
+        progress.delete(id);
         await rm(pathOf(id), { force: true });
-        throw new DigestError(actual);
-      }
-      const file = await open(pathOf(id), 'r');
-      try {
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      return pathOf(id);
-    },
-
-    async discardUpload(id) {
-      await untilAlone(id);
-      progress.delete(id);
-      await rm(pathOf(id), { force: true });
-    },
+      }),
 
     async *listUploads() {
       for (const id of await readdir(folder)) {
@@ -171,6 +187,8 @@ async function copy(
     writing.catch(() => {});
   };
   let given = 0;
+  // Of a hash that has seen what the disk did not take nothing is known.
+  if (progress) progress.size = Number.NaN;
   try {
     for await (const chunk of source) {
       given += chunk.length;
@@ -183,7 +201,7 @@ async function copy(
   } finally {
     if (gatheredBytes > 0) await flush();
     await writing;
-    await file.sync();
+    if (position > from) await file.sync();
     if (progress) progress.size = position;
   }
   return given;

@@ -1,0 +1,76 @@
+/** Uploads of the blob folder: what comes at the same time, and what a full disk does to them. */
+import { spawnSync } from 'node:child_process';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { AppendError, type BlobStore } from '../../core/registry/blob-store.ts';
+import type { Digest } from '../../core/registry/digest.ts';
+import { openFolderBlobs } from '../../core/registry/folder-blobs.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const digestOf = (bytes: Buffer): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
+async function* chunksOf(bytes: Buffer, size = 65_536): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+async function startUpload(blobs: BlobStore, bytes: Buffer): Promise<string> {
+  const id = randomUUID();
+  await blobs.createUpload(id);
+  await blobs.append(id, chunksOf(bytes), {});
+  return id;
+}
+
+async function contentOf(blobs: BlobStore, digest: Digest): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of (await blobs.read(digest)) ?? []) parts.push(part as Buffer);
+  return Buffer.concat(parts);
+}
+
+test('what is appended while an upload becomes a blob does not get into it', async () => {
+  const blobs = await openFolderBlobs(await temporaryDirectory());
+  const bytes = randomBytes(2 ** 20);
+  const digest = digestOf(bytes);
+  for (let round = 0; round < 20; round += 1) {
+    const id = await startUpload(blobs, bytes);
+    const finishing = blobs.finish(id, digest);
+    const late = Array.from({ length: 3 }, () => blobs.append(id, chunksOf(Buffer.from('poison')), {}));
+    const [finished, ...appended] = await Promise.allSettled([finishing, ...late]);
+    expect(finished.status).toBe('fulfilled');
+    for (const outcome of appended)
+      expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(AppendError) });
+    expect(digestOf(await contentOf(blobs, digest))).toBe(digest);
+  }
+});
+
+test('what is appended before an upload is finished is a part of it', async () => {
+  const blobs = await openFolderBlobs(await temporaryDirectory());
+  const [first, second] = [randomBytes(3 * 2 ** 20), randomBytes(2 ** 20)];
+  const id = await startUpload(blobs, first);
+  const appending = blobs.append(id, chunksOf(second), { from: first.length });
+  await Promise.all([appending, blobs.finish(id, digestOf(Buffer.concat([first, second])))]);
+});
+
+const missing = process.platform === 'linux' && process.geteuid?.() === 0 ? '' : ' (skipped: needs Linux and root)';
+
+test.skipIf(missing !== '')(`an upload that met a full disk goes on when there is room${missing}`, async () => {
+  const root = await temporaryDirectory();
+  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', root], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  onTestFinished(() => void spawnSync('umount', ['-l', root]));
+  const blobs = await openFolderBlobs(root);
+  const bytes = randomBytes(2 ** 20);
+  const id = randomUUID();
+  await blobs.createUpload(id);
+  const ballast = join(root, 'ballast');
+  expect(() => writeFileSync(ballast, Buffer.alloc(2 ** 23))).toThrow('ENOSPC');
+
+  await expect(blobs.append(id, chunksOf(bytes), { from: 0 })).rejects.toMatchObject({ code: 'ENOSPC' });
+  rmSync(ballast);
+  const there = (await blobs.uploadSize(id)) ?? 0;
+  await blobs.append(id, chunksOf(bytes.subarray(there)), { from: there });
+  await blobs.finish(id, digestOf(bytes));
+  expect(digestOf(await contentOf(blobs, digestOf(bytes)))).toBe(digestOf(bytes));
+});
