@@ -43,6 +43,26 @@ describe('output', () => {
     expect(lengths).toEqual([60, 60, 100, 100, 50]);
   });
 
+  it('is never cut inside a character, and no event is longer than it may be', () => {
+    const bytes = fc.oneof(
+      fc
+        .string({ unit: 'grapheme', minLength: 50, maxLength: 400 })
+        .map((line) => Buffer.from(line.replaceAll('\n', ''))),
+      fc.uint8Array({ maxLength: 600 }).map((line) => Buffer.from(line.filter((byte) => byte !== 10))),
+    );
+    fc.assert(
+      fc.property(bytes, fc.integer({ min: 1, max: 150 }), (line, size) => {
+        const parts = Array.from({ length: Math.ceil(line.length / size) }, (_, index) =>
+          line.subarray(index * size, (index + 1) * size),
+        );
+        const cut = messages(read(chunksOf(...parts.map((part) => ['stdout', part] as const), ['stdout', '\n']), {}));
+        for (const message of cut) expect(Buffer.byteLength(message)).toBeLessThanOrEqual(100);
+        const text = line.toString();
+        if (Buffer.from(text).equals(line)) expect(cut.join('')).toBe(text);
+      }),
+    );
+  });
+
   it('that is no UTF-8 loses no bytes around what is replaced', () => {
     const [event] = read(chunksOf(['stdout', Buffer.from([0x61, 0xff, 0x00, 0x62, 0x0a])]), {});
     expect(event?.message).toBe('a\ufffd\0b');

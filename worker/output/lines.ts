@@ -99,11 +99,14 @@ export function createLines(options: LineOptions, from: Resume): Lines {
   ): void {
     // The usual case: a whole line that is an event.
     if (isLine && startsEvent === undefined && part.length <= longest && !open.has(source)) {
-      if (part.length > 0) events.push({ source, at, message: text(part) });
+      if (part.length > 0) tell({ source, at }, text(part), events);
       return;
     }
     let unit = open.get(source);
+    let whole = part;
     if (unit !== undefined && size(unit) + part.length > longest && size(unit) > 0) {
+      // After a crash at this very moment the character would be lost, which is better than to tell its chunk twice.
+      whole = Buffer.concat([takeBrokenCharacter(unit), part]);
       close(source, events);
       unit = undefined;
     }
@@ -111,8 +114,8 @@ export function createLines(options: LineOptions, from: Resume): Lines {
       unit = newUnit(at);
       open.set(source, unit);
     }
-    for (let rest = part; rest.length > 0; ) {
-      const piece = rest.subarray(0, longest);
+    for (let rest = whole; rest.length > 0; ) {
+      const piece = rest.subarray(0, characterEdge(rest, longest));
       if (unit.parts.length === 0) {
         unit.lineChunk = number;
         unit.lineAt = at;
@@ -153,7 +156,21 @@ export function createLines(options: LineOptions, from: Resume): Lines {
     if (unit === undefined) return;
     const line = unit.parts.length > 0 ? text(Buffer.concat(unit.parts)) : '';
     const message = unit.lines === '' ? line : line === '' ? unit.lines : `${unit.lines}\n${line}`;
-    if (message !== '') events.push({ source, at: unit.at, message });
+    if (message !== '') tell({ source, at: unit.at }, message, events);
+  }
+
+  /** Replacement characters are longer than what they stand for. */
+  function tell(of: Pick<OutputEvent, 'source' | 'at'>, message: string, events: Omit<OutputEvent, 'resume'>[]): void {
+    // No character has more bytes than three for each of its units.
+    if (message.length * 3 <= longest || Buffer.byteLength(message) <= longest) {
+      events.push({ ...of, message });
+      return;
+    }
+    for (let rest = Buffer.from(message); rest.length > 0; ) {
+      const piece = rest.subarray(0, characterEdge(rest, longest));
+      events.push({ ...of, message: text(piece) });
+      rest = rest.subarray(piece.length);
+    }
   }
 
   /** What began first is told first. */
@@ -211,4 +228,35 @@ function size({ lines, bytes }: Unit): number {
 /** What is no UTF-8 becomes replacement characters. */
 function text(bytes: Buffer): string {
   return bytes.toString('utf8');
+}
+
+/** Removes from the end of a unit's last line what is not yet a whole character, and returns it. */
+function takeBrokenCharacter(unit: Unit): Buffer {
+  const line = Buffer.concat(unit.parts);
+  const edge = line.length - brokenBytes(line);
+  unit.parts = edge > 0 ? [line.subarray(0, edge)] : [];
+  unit.bytes -= line.length - edge;
+  return line.subarray(edge);
+}
+
+/** How many bytes at the end begin a character that is not complete. */
+function brokenBytes(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (isContinuation(byte)) continue;
+    const needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return needed > back ? back : 0;
+  }
+  return 0;
+}
+
+/** Where to cut so that at most `most` bytes come before and no character is cut in two. */
+function characterEdge(bytes: Buffer, most: number): number {
+  if (bytes.length <= most) return bytes.length;
+  for (let edge = most; edge > most - 4 && edge > 0; edge -= 1) if (!isContinuation(bytes[edge] ?? 0)) return edge;
+  return most;
+}
+
+function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
 }
