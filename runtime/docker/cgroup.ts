@@ -27,8 +27,10 @@ export interface Cgroups {
   parentOf(sandboxId: string): string | undefined;
   /** CgroupParent of pause containers: ours too, but outside of the limits. */
   readonly pauseParent: string | undefined;
-  /** Idempotent. */
+  /** Idempotent. Where we write the tree ourselves, the limit of processor time is left to `limitTime`. */
   make(sandboxId: string, limits: Limits): Promise<void>;
+  /** Idempotent. */
+  limitTime(sandboxId: string, limits: Limits): Promise<void>;
   /** Kills what still runs in it. Idempotent. */
   remove(sandboxId: string): Promise<void>;
   /** Kills all that a container runs and helps it to end; the sandbox has no limit of processor time from then on. */
@@ -48,6 +50,7 @@ export const noCgroups = (reason: string): Cgroups => ({
   parentOf: () => undefined,
   pauseParent: undefined,
   make: async () => {},
+  limitTime: async () => {},
   remove: async () => {},
   end: async () => {},
   list: async () => [],
@@ -86,7 +89,8 @@ async function openDirectories(owner: string, tree: CgroupTree): Promise<Cgroups
     enforced: true,
     parentOf: groupOf,
     pauseParent: groupOf(PAUSE),
-    make: (id, limits) => writeLimits(tree, groupOf(id), limits),
+    make: (id, { memory, pids }) => writeLimits(tree, groupOf(id), { memory, pids }),
+    limitTime: (id, { cpus }) => writeLimits(tree, groupOf(id), { cpus }),
     remove: (id) => removeGroup(tree, groupOf(id)),
     end: (id, containerId) => endProcesses(tree, groupOf(id), (name) => name === containerId),
     list,
@@ -132,6 +136,7 @@ async function openSystemd(owner: string, tree: CgroupTree): Promise<Cgroups> {
     parentOf: unitOf,
     pauseParent: unitOf(PAUSE),
     make,
+    limitTime: async () => {},
     remove,
     end: (id, containerId) => endProcesses(tree, groupOf(id), (name) => name === `docker-${containerId}.scope`),
     list,

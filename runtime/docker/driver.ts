@@ -21,6 +21,7 @@ import { checkCancelled, connectEngine, failure } from './engine.ts';
 import { execContainer } from './exec.ts';
 import { createExitWatch } from './exit-watch.ts';
 import { readFacts } from './facts.ts';
+import { createFirstStarts } from './first-starts.ts';
 import { createPullImage } from './image.ts';
 import { createLeases } from './leases.ts';
 import { createLimit } from './limit.ts';
@@ -117,6 +118,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     return preparing;
   };
 
+  const firstStarts = createFirstStarts(context);
   const pool = createPool<Pause>({
     size: options.warmPool,
     make: async () => makePooled(await context()),
@@ -205,7 +207,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     async createContainer(config, signal) {
       const done = pool.busy();
       try {
-        return await createContainer(await context(), config, signal);
+        const make = async () => await createContainer(await context(), config, signal);
+        return await firstStarts.making(config.sandboxId, make);
       } finally {
         done();
       }
@@ -214,7 +217,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     async startContainer(handle, startOptions) {
       const done = pool.busy();
       try {
-        return await startContainer(await context(), handle, startOptions);
+        const start = async () => await startContainer(await context(), handle, startOptions);
+        return await firstStarts.starting(handle.sandboxId, start);
       } finally {
         done();
       }

@@ -98,7 +98,7 @@ export async function groupsOf(
   return groups;
 }
 
-/** @param endCommands also ends commands that an earlier process ran in containers */
+/** @param endCommands also ends commands that an earlier process ran in containers, and limits what it left unlimited */
 export async function recover(
   context: Context,
   { endCommands }: { readonly endCommands: boolean },
@@ -123,6 +123,8 @@ export async function recover(
       const carrier = [pause, ...containers].find((info) => info?.Labels[RECORD]);
       const record = parseRecord(carrier?.Labels[RECORD]) ?? (await context.records.get(id));
       if (record) context.records.remember(id, record);
+      // The process that started them may have died before it came to that.
+      if (record && endCommands && containers.length > 0) await context.cgroups.limitTime(id, record.limits);
       const states = await Promise.all(containers.map((info) => inspectState(context, info.Id, endCommands)));
       return {
         id,
