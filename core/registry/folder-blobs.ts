@@ -55,15 +55,21 @@ export async function openFolderBlobs(root: string): Promise<BlobStore> {
       const digest = digestOf(content);
       if ((await orAbsent(stat(pathOf(digest))))?.size === content.length) return digest;
       const temporary = asidePath(digest);
-      const file = await open(temporary, 'wx', 0o600);
       try {
-        await writeWhole(file, content, 0);
-        await file.sync();
-      } finally {
-        await file.close();
+        const file = await open(temporary, 'wx', 0o600);
+        try {
+          await writeWhole(file, content, 0);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await place(temporary, digest);
+        return digest;
+      } catch (error) {
+        // What a full disk took of it is room for others.
+        await rm(temporary, { force: true });
+        throw error;
       }
-      await place(temporary, digest);
-      return digest;
     },
 
     async remove(digest, confirm) {
