@@ -17,7 +17,8 @@ function exists(program: string): Promise<boolean> {
 
 export interface Cli {
   readonly text: () => string;
-  until(words: string): Promise<void>;
+  /** @param from ignores what came before this length of the text */
+  until(words: string, from?: number): Promise<void>;
   type(text: string): void;
   /** Exit code. */
   readonly ended: Promise<number>;
@@ -43,8 +44,8 @@ export function executeCommandByCli(instance: Instance, task: string, command: s
     text: () => kept,
     ended,
     type: (text) => void child.stdin.write(text),
-    async until(words) {
-      while (!kept.includes(words)) {
+    async until(words, from = 0) {
+      while (!kept.includes(words, from)) {
         if (child.exitCode !== null) throw new Error(`"${words}" never came: ${kept}`);
         await new Promise<void>((resolve) => {
           told = resolve;

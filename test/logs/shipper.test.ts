@@ -291,3 +291,51 @@ async function serveForward(socket: Socket, key: string, received: unknown[]): P
     }
   }
 }
+
+describe('a container that writes faster than it is read', () => {
+  it('is held until what it wrote before has been read, and no longer', async () => {
+    let now = 10_000;
+    const told: string[] = [];
+    const chunk = (at: number, size: number, position: string): LogChunk => ({
+      stream: 'stdout',
+      data: Buffer.from(`${'x'.repeat(size)}\n`),
+      at,
+      position,
+    });
+    const driver = {
+      async *logs(_: ContainerHandle, { after }: { readonly after?: string }) {
+        if (after !== undefined) return;
+        yield chunk(now, 10, '1');
+        now += 1000;
+        for (let index = 0; index < 30; index += 1) yield chunk(10_000 + index, 20_000, `${index + 2}`);
+        yield chunk(10_500, 10, '40');
+        told.push('old');
+        yield chunk(10_950, 10, '41');
+        told.push('caught up');
+      },
+      pauseContainer: async () => void told.push('held'),
+      resumeContainer: async () => void told.push('goes on'),
+    };
+    const sink = {
+      ...sinkOf(() => 'no'),
+      longestMessage: 30_000,
+      batch: { events: 9, bytes: 1e6, overhead: 26, span: 1e9 },
+    };
+    const shipper = startShipper({
+      driver,
+      handle,
+      sink,
+      cursor: openCursor(await temporaryDirectory(), 'task', 'app'),
+      mode: 'blocking',
+      buffered: { bytes: 0 },
+      clock: () => now,
+      closing: new AbortController().signal,
+      log,
+    });
+    while (!told.includes('caught up')) await new Promise((resolve) => setTimeout(resolve, 5));
+    shipper.finish();
+    await shipper.done;
+    expect(told).toEqual(['held', 'old', 'goes on', 'caught up']);
+    expect(sink.stored).toHaveLength(33);
+  });
+});

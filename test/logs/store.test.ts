@@ -1,10 +1,11 @@
 /** The log store on disk: order, retention, size, torn writes, kills. */
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdir, stat, truncate } from 'node:fs/promises';
+import { readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { type LogStore, type LogStream, openLogStore } from '../../api/logs/store/log-store.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type LogStore, type LogStream, openLogStore, StoreFullError } from '../../api/logs/store/log-store.ts';
 import type { StoredEvent } from '../../api/logs/store/segment.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -158,4 +159,39 @@ describe('a log store', () => {
     expect(messages(await all(again, [stream]))).toEqual(['whole', 'goes on']);
     await again.close();
   });
+
+  it.skipIf(process.platform !== 'linux' || process.geteuid?.() !== 0)(
+    'refuses what a full disk does not take, loses nothing, and goes on when there is room',
+    async () => {
+      const disk = await temporaryDirectory();
+      const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]);
+      if (status !== 0) throw new Error(`No tmpfs can be mounted: ${stderr}`);
+      onTestFinished(() => void spawnSync('umount', ['-l', disk]));
+      let store = await open(join(disk, 'logs'));
+      const stream = await makeStream(store, 'g', 's');
+      const acknowledged: string[] = [];
+      const write = async () => {
+        const message = randomBytes(32 * 1024).toString('hex');
+        await store.append(stream, [{ timestamp: now + acknowledged.length, message }]);
+        acknowledged.push(message);
+      };
+      for (let count = 0; count < 10; count += 1) await write();
+      const ballast = join(disk, 'ballast');
+      await writeFile(ballast, Buffer.alloc(11 * 2 ** 20));
+      const filling = async () => {
+        while (acknowledged.length < 300) await write();
+      };
+      await expect(filling()).rejects.toThrow(StoreFullError);
+      await expect(write()).rejects.toThrow(StoreFullError);
+      expect(messages(await all(store, [stream]))).toEqual(acknowledged);
+      await rm(ballast);
+      for (let count = 0; count < 5; count += 1) await write();
+      expect(messages(await all(store, [stream]))).toEqual(acknowledged);
+      await store.close();
+      store = await open(join(disk, 'logs'));
+      expect(messages(await all(store, [stream]))).toEqual(acknowledged);
+      await store.close();
+      expect(failed.splice(0).length).toBeGreaterThan(1);
+    },
+  );
 });

@@ -110,6 +110,7 @@ export function startShipper(options: ShipperOptions): Shipper {
     await driver
       .pauseContainer(handle)
       .catch((error: unknown) => log.warn({ err: error }, 'could not hold a container'));
+    lag.mark();
   }
 
   async function thaw(): Promise<void> {
@@ -144,6 +145,7 @@ export function startShipper(options: ShipperOptions): Shipper {
             while (isFull() && !over.aborted) await change;
           }
           // Of one that is frozen everything is read that it had written before.
+          if (frozen && !isFull() && lag.reached(chunk)) await thaw();
           if (frozen || lines.pending) idle = restart(idle, quietly, frozen ? quiet : patience);
         }
         if (over.aborted) return;
@@ -336,7 +338,14 @@ function stamp(
 function createLag(clock: () => number) {
   let least = Number.POSITIVE_INFINITY;
   let hurry = 0;
+  let marked = Number.POSITIVE_INFINITY;
   return {
+    /** From now on nothing is written. */
+    mark() {
+      marked = clock();
+    },
+    /** Whether next to nothing was written between this and the mark. */
+    reached: ({ at }: LogChunk): boolean => at !== undefined && marked - at - least < smallLag,
     behind({ at, data }: LogChunk): boolean {
       if (at === undefined) return false;
       const distance = clock() - at;

@@ -2,7 +2,7 @@
  * What came in during one stretch of time, in a LevelDB of its own: compressed, in order, each write on disk before it
  * is answered. When a segment is to go its folder is removed, which takes neither time nor room.
  */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { eventKey, everySummary, highest, type Position, readEventKey, readSummaryKey, summaryKey } from './keys.ts';
@@ -77,6 +77,8 @@ const options = {
 
 const pageEvents = 1000;
 const pageBytes = 512 * 1024;
+/** Bytes that LevelDB may need for itself when it opens. */
+const openingRoom = 2 ** 20;
 /** Events removed in one write. */
 const removalBatch = 5000;
 
@@ -91,9 +93,13 @@ export async function openSegment(folder: string): Promise<Segment> {
   for (const [key, value] of await database.iterator(everySummary).all())
     summaries.set(readSummaryKey(key), JSON.parse(value.toString('utf8')) as Summary);
 
-  /** After a write that failed LevelDB takes no more of them until it has been opened again. */
+  /**
+   * After a write that failed LevelDB takes no more of them until it has been opened again. That takes room; without it
+   * the segment would be closed for readers too.
+   */
   async function writable(): Promise<Database> {
     if (!broken) return database;
+    await checkRoom(folder);
     await database.close();
     database = await openDatabase(folder);
     broken = false;
@@ -229,6 +235,15 @@ export async function openSegment(folder: string): Promise<Segment> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** @throws Error when the disk has no room for what opening writes: its logs as tables, and a new manifest */
+async function checkRoom(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => /\.log$|^MANIFEST-/.test(name));
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  const needed = sizes.reduce((sum, size) => sum + size, openingRoom);
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize < needed) throw new Error(`The disk has no room (${needed} bytes are needed).`);
 }
 
 async function openDatabase(folder: string): Promise<Database> {
