@@ -16,8 +16,6 @@ export interface Subject {
   readonly containers: readonly ContainerDefinition[];
   /** The worker's range. */
   readonly network: { readonly subnet: string; readonly gateway: string };
-  /** MiB that the task's containers have written; absent: not known. */
-  readonly storageUsed?: number | undefined;
 }
 
 /** The agent's words, RESOURCES_PROVISIONED left out: nobody waits for it on Fargate. */
@@ -26,8 +24,6 @@ export type KnownStatus = 'NONE' | 'PULLED' | 'CREATED' | 'RUNNING' | 'STOPPED';
 const order: readonly KnownStatus[] = ['NONE', 'PULLED', 'CREATED', 'RUNNING', 'STOPPED'];
 /** CPU units of a container that asks for none. */
 const leastCpu = 2;
-/** MiB that Fargate reserves beyond what the task may use, as its answers show: 20 GiB are 20 496 MiB. */
-const storageOverhead = 16;
 
 export function describeTask(subject: Subject, version: Version): object {
   const { spec, observed } = subject.task;
@@ -49,12 +45,6 @@ export function describeTask(subject: Subject, version: Version): object {
       .filter(({ name }) => known(subject.task, name) !== 'NONE')
       .map((container) => describeContainer(subject, container, version)),
     ...(version === 'v4' && {
-      ...(subject.storageUsed !== undefined && {
-        EphemeralStorageMetrics: {
-          Utilized: subject.storageUsed,
-          Reserved: spec.ephemeralStorageGiB * 1024 + storageOverhead,
-        },
-      }),
       FaultInjectionEnabled: false,
     }),
   };
