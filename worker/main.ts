@@ -1,7 +1,6 @@
 /** Assembles a worker: settings in, running tasks out. No logic of its own. */
 import { randomUUID } from 'node:crypto';
 import { arch } from 'node:os';
-import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { systemAfter, systemClock } from '../core/clock.ts';
@@ -13,7 +12,6 @@ import { consumeTaskJobs, dropTaskJobs } from '../core/queue.ts';
 import { connectRedis } from '../core/redis.ts';
 import { createTokenIssuer } from '../core/registry/tokens.ts';
 import { readSecretsKey, secretsKeyPath } from '../core/secrets/key.ts';
-import { createSessionIssuer } from '../core/session-credentials.ts';
 import type { Settings } from '../core/settings.ts';
 import { createExecSessionStore } from '../core/store/exec-session-store.ts';
 import { createStore } from '../core/store/index.ts';
@@ -24,14 +22,10 @@ import { startRegistryForwarder } from './api-forwarder.ts';
 import { createDefinitionCache } from './definition-cache.ts';
 import { offeredDisk } from './disk.ts';
 import { createExecSessions } from './exec/exec-sessions.ts';
-import { createTranscripts } from './exec/transcript.ts';
-import { bucketTranscripts } from './exec/transcript-bucket.ts';
-import { logGroupTranscripts } from './exec/transcript-logs.ts';
 import { claimHost } from './host-claim.ts';
 import { countSandboxes, openDriver } from './open-driver.ts';
+import { openOutput } from './open-output.ts';
 import { keepCursors } from './output/cursor.ts';
-import { createDestinations } from './output/destinations.ts';
-import { createLogsClients } from './output/logs-clients.ts';
 import { createResolveOwnImage } from './own-images.ts';
 import { registerWorker } from './registration.ts';
 import { createFetchResources, resourceSources } from './resources.ts';
@@ -122,18 +116,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     });
     undo.push(services.close);
 
-    const logs = {
-      elsewhere: settings.logsEndpoint,
-      own: options.endpoint,
-      sessions: createSessionIssuer(async () => await readSecretsKey(secretsKeyPath(settings)), systemClock),
-    };
-    // Whether a call that failed was carried out is looked up before it is repeated.
-    const outputClients = createLogsClients({ ...logs, sessionName: 'longshore', attempts: 1 });
-    const transcriptClients = createLogsClients({ ...logs, sessionName: 'ecs-execute-command', attempts: 3 });
-    undo.push(async () => {
-      for (const clients of [outputClients, transcriptClients]) clients.close();
-    });
-    const outputFolder = join(settings.dataDir, 'output', settings.workerName);
+    const output = openOutput(driver, settings, options.endpoint, log);
+    undo.push(output.close);
 
     const ownImage = options.endpoint && settings.runtime !== 'fake' ? await ownImages(options.endpoint) : undefined;
     const runners = createTaskRunners({
@@ -145,13 +129,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log,
       pullPolicy: settings.pullPolicy,
       resources: createFetchResources(resourceSources(redis, settings, systemClock)),
-      output: {
-        driver,
-        folder: outputFolder,
-        buffered: { bytes: 0 },
-        clock: systemClock,
-        destination: createDestinations(outputClients),
-      },
+      output: output.context,
       ...(ownImage && { ownImage }),
       efs: () => readEfsFileSystems(settings.efs),
       ...(maxOpenFiles === undefined ? {} : { mostOpenFiles: maxOpenFiles }),
@@ -170,10 +148,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log,
       idleTimeout: settings.execIdleTimeout * 1000,
       resumeWithin: settings.execResumeWithin * 1000,
-      openTranscript: createTranscripts(
-        [logGroupTranscripts(transcriptClients, systemClock), bucketTranscripts(settings.s3Endpoint)],
-        log,
-      ),
+      openTranscript: output.openTranscript,
       container: (session) => runners.handle(taskKey(session), session.container),
     });
     undo.push(execSessions.close);
@@ -181,7 +156,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const queue = { prefix: settings.redisPrefix, worker: settings.workerName };
     await dropTaskJobs(jobs, queue);
     const held = await store.workers.tasks(settings.workerName);
-    await keepCursors(outputFolder, new Set(held.map((key) => parseTaskKey(key).taskId)));
+    await keepCursors(output.context.folder, new Set(held.map((key) => parseTaskKey(key).taskId)));
     await runners.recover(held, await driver.recover());
 
     const failed = (error: unknown) => log.warn({ err: error }, 'a job failed');
