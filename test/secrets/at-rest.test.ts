@@ -14,6 +14,7 @@ import { GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectRedis } from '../../core/redis.ts';
+import { eventually } from '../support/eventually.ts';
 import { type SecretStack, startSecretStack } from './support.ts';
 
 let stack: SecretStack;
@@ -71,6 +72,9 @@ describe('at rest', () => {
     expect(task.lastStatus).toBe('RUNNING');
     expect(stack.created.at(-1)?.environment).toMatchObject({ A: secure, B: third });
     await redis.bgrewriteaof();
+    await eventually('the append-only file to be written anew', async () =>
+      /aof_rewrite_(in_progress|scheduled):1/.test(await redis.info('persistence')) ? undefined : true,
+    );
 
     const stored = await everythingInRedis();
     const files = await everyFile(api.directory);
