@@ -24,7 +24,7 @@ async function open({ onTestFinished }: Finished, settings: Readonly<Record<stri
     settings: {
       LONGSHORE_WORKER_CPU: '4096',
       LONGSHORE_WORKER_MEMORY: '8192',
-      LONGSHORE_SERVICE_HEALTHY_AFTER: '1',
+      LONGSHORE_SERVICE_HEALTHY_AFTER: '0',
       ...settings,
     },
   });
@@ -49,7 +49,7 @@ async function remove(instance: Instance, ecs: ECSClient, service: string): Prom
 
 test.concurrent(`an API process is killed in the middle of a deployment, another finishes it (seed ${seed})`, async (context) => {
   const chance = chanceOf(seed);
-  const instance = await open(context);
+  const instance = await open(context, { LONGSHORE_SERVICE_HEALTHY_AFTER: '1' });
   const port = await freePort();
   const [killed] = await Promise.all([
     instance.startApi(),
