@@ -68,8 +68,11 @@ export interface Instance {
   /** Resolves when it is ready. `settings` are environment variables on top of the instance's. */
   startApi(settings?: Settings): Promise<RoleProcess>;
   startWorker(settings?: Settings): Promise<RoleProcess>;
-  /** What the runtime has of this installation, as a worker's start would find it. */
-  leftInRuntime(): Promise<readonly string[]>;
+  /**
+   * What the runtime has of this installation, as a worker's start would find it.
+   * `at` is the data directory of a worker that has one of its own.
+   */
+  leftInRuntime(at?: string): Promise<readonly string[]>;
   /** Ends everything and removes it from the host. */
   close(): Promise<void>;
 }
@@ -156,7 +159,7 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
     },
     startApi: async (settings) => await start('api', settings),
     startWorker: async (settings) => await start('worker', settings),
-    leftInRuntime: async () => await runtimeOf(runtime, { dataDir, installation, dockerHost }),
+    leftInRuntime: async (at = dataDir) => await runtimeOf(runtime, { dataDir: at, installation, dockerHost }),
     async close() {
       for (const client of clients) client.destroy();
       for (const child of children) {
@@ -290,7 +293,7 @@ function dockerDriver(owner: string, dockerHost: string | undefined, stateDir?: 
 }
 
 /** Starts of simulated containers, by task id and name, one entry each: what the user's programs would have counted. */
-export function simulatedStarts({ dataDir }: Instance): readonly string[] {
+export function simulatedStarts({ dataDir }: Pick<Instance, 'dataDir'>): readonly string[] {
   const names = new Map<string, string>();
   const starts: string[] = [];
   for (const line of readFileSync(join(dataDir, 'runtime', 'fake.jsonl'), 'utf8')
