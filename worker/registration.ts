@@ -1,17 +1,14 @@
 /** The worker's place among the workers: its name, kept by a heartbeat that also brings what jobs may have lost. */
 import type { Logger } from 'pino';
 import { FencedError } from '../core/errors.ts';
+import { patiently } from '../core/patiently.ts';
 import { isKnownDead } from '../core/process-identity.ts';
 import type { Store } from '../core/store/store.ts';
 import type { TaskKey } from '../core/task.ts';
 import type { WorkerRegistration } from '../core/worker.ts';
-import { pause } from './persistence.ts';
 
 /** Milliseconds between heartbeats: four fit into a lease. */
 const heartbeatInterval = 2500;
-
-/** Milliseconds that giving the name up may take. */
-const releasePatience = 2000;
 
 export interface Registration {
   /** Begins the heartbeat; `changed` hears of tasks that were placed here or are wanted differently. */
@@ -56,15 +53,14 @@ export async function registerWorker(
     async close() {
       clearTimeout(timer);
       timer = undefined;
-      const released = beating
-        .then(async () => await store.workers.release(name, instance))
-        .catch((error: unknown) => {
-          if (!(error instanceof FencedError)) log.warn({ err: error }, 'the worker name could not be given up');
-        });
+      const release = async () => {
+        await beating;
+        await store.workers.release(name, instance);
+      };
       // Where Redis is away, the name comes free when the lease ends, or when this process is seen to be gone.
-      const given = new AbortController();
-      await Promise.race([released, pause(releasePatience, given.signal)]);
-      given.abort();
+      await patiently(release, (error) => {
+        if (!(error instanceof FencedError)) log.warn({ err: error }, 'the worker name could not be given up');
+      });
     },
   };
 }

@@ -1,5 +1,4 @@
 /** The log store on disk: order, retention, size, torn writes, kills. */
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type LogStore, type LogStream, openLogStore, StoreFullError } from '../../api/logs/store/log-store.ts';
 import type { StoredEvent } from '../../api/logs/store/segment.ts';
+import { mountSmallDisk, noSmallDisk } from '../support/small-disk.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const scope = { accountId: '000000000000', region: 'us-east-1' };
@@ -160,13 +160,11 @@ describe('a log store', () => {
     await again.close();
   });
 
-  it.skipIf(process.platform !== 'linux' || process.geteuid?.() !== 0)(
-    'refuses what a full disk does not take, loses nothing, and goes on when there is room',
+  it.skipIf(noSmallDisk !== '')(
+    `refuses what a full disk does not take, loses nothing, and goes on when there is room${noSmallDisk}`,
     async () => {
       const disk = await temporaryDirectory();
-      const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]);
-      if (status !== 0) throw new Error(`No tmpfs can be mounted: ${stderr}`);
-      onTestFinished(() => void spawnSync('umount', ['-l', disk]));
+      onTestFinished(mountSmallDisk(disk, 16));
       let store = await open(join(disk, 'logs'));
       const stream = await makeStream(store, 'g', 's');
       const acknowledged: string[] = [];

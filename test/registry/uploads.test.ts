@@ -1,5 +1,4 @@
 /** Uploads of the blob folder: what comes at the same time, and what a full disk does to them. */
-import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { AppendError, type BlobStore } from '../../core/registry/blob-store.ts';
 import type { Digest } from '../../core/registry/digest.ts';
 import { openFolderBlobs } from '../../core/registry/folder-blobs.ts';
+import { mountSmallDisk, noSmallDisk } from '../support/small-disk.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const digestOf = (bytes: Buffer): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -52,14 +52,9 @@ test('what is appended before an upload is finished is a part of it', async () =
   await Promise.all([appending, blobs.finish(id, digestOf(Buffer.concat([first, second])))]);
 });
 
-const missing = process.platform === 'linux' && process.geteuid?.() === 0 ? '' : ' (skipped: needs Linux and root)';
-
-test.skipIf(missing !== '')(`an upload that met a full disk goes on when there is room${missing}`, async () => {
+test.skipIf(noSmallDisk !== '')(`an upload that met a full disk goes on when there is room${noSmallDisk}`, async () => {
   const root = await temporaryDirectory();
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', root], { encoding: 'utf8' });
-  expect(stderr).toBe('');
-  expect(status).toBe(0);
-  onTestFinished(() => void spawnSync('umount', ['-l', root]));
+  onTestFinished(mountSmallDisk(root, 4));
   const blobs = await openFolderBlobs(root);
   const bytes = randomBytes(2 ** 20);
   const id = randomUUID();

@@ -1,5 +1,5 @@
 /** No room left in the data directory: calls are refused, nothing that was acknowledged is lost, and all goes on later. */
-import { type ChildProcess, fork, spawnSync } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,14 +11,10 @@ import { loadOrCreateCredentials } from '../../api/credentials.ts';
 import { compiled } from '../support/compiled.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/processes.ts';
+import { mountSmallDisk, noSmallDisk } from '../support/small-disk.ts';
 import { createDefaultCluster, list, register, run, runCommand, stop, until } from '../support/tasks.ts';
 
-const missing =
-  process.platform === 'linux' && process.geteuid?.() === 0
-    ? ''
-    : '(skipped: a file system of its own needs Linux and root)';
-
-describe.skipIf(missing !== '')(`a full disk ${missing}`, () => {
+describe.skipIf(noSmallDisk !== '')(`a full disk${noSmallDisk}`, () => {
   const undo: (() => unknown)[] = [];
   afterEach(async () => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -75,9 +71,7 @@ describe.skipIf(missing !== '')(`a full disk ${missing}`, () => {
   function smallDisk(): string {
     const path = mkdtempSync(join(tmpdir(), 'longshore-disk-'));
     undo.push(() => rmSync(path, { recursive: true, force: true }));
-    const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=700', 'tmpfs', path]);
-    if (status !== 0) throw new Error(`No tmpfs can be mounted: ${stderr}`);
-    undo.push(() => spawnSync('umount', ['-l', path]));
+    undo.push(mountSmallDisk(path, 24));
     return path;
   }
 

@@ -1,5 +1,4 @@
 /** The API is killed at each step of a push, or has no disk left: what it acknowledged stays, nothing half-written is served. */
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -16,8 +15,8 @@ import { mediaTypes } from '../../core/registry/manifest.ts';
 import { digestOf, imageManifest, type RegistryClient, registryClient } from '../registry/client.ts';
 import { chanceOf, eventually, moment, seed } from '../support/eventually.ts';
 import { createInstance, type Instance, type RoleProcess } from '../support/processes.ts';
+import { mountSmallDisk, noSmallDisk } from '../support/small-disk.ts';
 
-const hasOwnDisk = process.platform === 'linux' && process.geteuid?.() === 0;
 const mib = 2 ** 20;
 const chance = chanceOf(seed);
 let instance: Instance;
@@ -144,58 +143,62 @@ test(`pushes go on where the API was killed, through either door (seed ${seed})`
   }
 });
 
-test.skipIf(!hasOwnDisk)('a full disk refuses, keeps what is whole and takes the rest later', async () => {
-  const name = await create('full/disk');
-  const before = api;
-  await before.stop();
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m,mode=700', 'tmpfs', folder]);
-  expect(mounted.status).toBe(0);
-  try {
-    api = await instance.startApi();
-    const first = randomBytes(2 * mib);
-    await client.blob(name, first);
-    const config = Buffer.from('{}');
-    const manifest = imageManifest({ digest: await client.blob(name, config), size: config.length }, [
-      { digest: digestOf(first), size: first.length },
-    ]);
-    const content = randomBytes(3 * mib);
-    const location = String((await client.ask('POST', `${name}/blobs/uploads/`)).headers.location);
-    const layers = { repositoryName: name };
-    const { uploadId } = await client.ecr.send(new InitiateLayerUploadCommand(layers));
+test.skipIf(noSmallDisk !== '')(
+  `a full disk refuses, keeps what is whole and takes the rest later${noSmallDisk}`,
+  async () => {
+    const name = await create('full/disk');
+    const before = api;
+    await before.stop();
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder);
+    const unmount = mountSmallDisk(folder, 8);
+    try {
+      api = await instance.startApi();
+      const first = randomBytes(2 * mib);
+      await client.blob(name, first);
+      const config = Buffer.from('{}');
+      const manifest = imageManifest({ digest: await client.blob(name, config), size: config.length }, [
+        { digest: digestOf(first), size: first.length },
+      ]);
+      const content = randomBytes(3 * mib);
+      const location = String((await client.ask('POST', `${name}/blobs/uploads/`)).headers.location);
+      const layers = { repositoryName: name };
+      const { uploadId } = await client.ecr.send(new InitiateLayerUploadCommand(layers));
 
-    const ballast = join(folder, 'ballast');
-    writeFileSync(ballast, Buffer.alloc(statfsSync(folder).bavail * statfsSync(folder).bsize, 1));
-    expect(await client.ask('PATCH', location, { body: content })).toMatchObject({ status: 507, code: 'UNKNOWN' });
-    const posted = await client.ask('POST', `${name}/blobs/uploads/?digest=${digestOf(content)}`, { body: content });
-    expect(posted.status).toBe(507);
-    const part = {
-      ...layers,
-      uploadId,
-      partFirstByte: 0,
-      partLastByte: mib - 1,
-      layerPartBlob: content.subarray(0, mib),
-    };
-    await expect(client.ecr.send(new UploadLayerPartCommand(part))).rejects.toMatchObject({ name: 'ServerException' });
-    expect((await putManifest(name, 'one', manifest)).status).toBe(507);
-    expect((await client.ask('GET', `${name}/manifests/one`)).status).toBe(404);
-    expect((await client.ask('HEAD', `${name}/blobs/${digestOf(content)}`)).status).toBe(404);
-    expect(readdirSync(join(folder, 'trash'))).toEqual([]);
-    await expectBlob(name, first);
+      const ballast = join(folder, 'ballast');
+      writeFileSync(ballast, Buffer.alloc(statfsSync(folder).bavail * statfsSync(folder).bsize, 1));
+      expect(await client.ask('PATCH', location, { body: content })).toMatchObject({ status: 507, code: 'UNKNOWN' });
+      const posted = await client.ask('POST', `${name}/blobs/uploads/?digest=${digestOf(content)}`, { body: content });
+      expect(posted.status).toBe(507);
+      const part = {
+        ...layers,
+        uploadId,
+        partFirstByte: 0,
+        partLastByte: mib - 1,
+        layerPartBlob: content.subarray(0, mib),
+      };
+      await expect(client.ecr.send(new UploadLayerPartCommand(part))).rejects.toMatchObject({
+        name: 'ServerException',
+      });
+      expect((await putManifest(name, 'one', manifest)).status).toBe(507);
+      expect((await client.ask('GET', `${name}/manifests/one`)).status).toBe(404);
+      expect((await client.ask('HEAD', `${name}/blobs/${digestOf(content)}`)).status).toBe(404);
+      expect(readdirSync(join(folder, 'trash'))).toEqual([]);
+      await expectBlob(name, first);
 
-    rmSync(ballast);
-    // The same uploads go on, in the same process.
-    const kept = await client.ask('GET', location);
-    expect(kept).toMatchObject({ status: 204, headers: { range: '0-0' } });
-    expect((await client.ask('PATCH', location, { body: content })).status).toBe(202);
-    expect((await client.ask('PUT', `${location}?digest=${digestOf(content)}`)).status).toBe(201);
-    await expectBlob(name, content);
-    expect((await client.ecr.send(new UploadLayerPartCommand(part))).lastByteReceived).toBe(mib - 1);
-    expect((await putManifest(name, 'one', manifest)).status).toBe(201);
-    expect((await client.ask('GET', `${name}/manifests/one`)).body.toString()).toBe(manifest);
-  } finally {
-    await api.kill();
-    spawnSync('umount', ['-l', folder]);
-  }
-});
+      rmSync(ballast);
+      // The same uploads go on, in the same process.
+      const kept = await client.ask('GET', location);
+      expect(kept).toMatchObject({ status: 204, headers: { range: '0-0' } });
+      expect((await client.ask('PATCH', location, { body: content })).status).toBe(202);
+      expect((await client.ask('PUT', `${location}?digest=${digestOf(content)}`)).status).toBe(201);
+      await expectBlob(name, content);
+      expect((await client.ecr.send(new UploadLayerPartCommand(part))).lastByteReceived).toBe(mib - 1);
+      expect((await putManifest(name, 'one', manifest)).status).toBe(201);
+      expect((await client.ask('GET', `${name}/manifests/one`)).body.toString()).toBe(manifest);
+    } finally {
+      await api.kill();
+      unmount();
+    }
+  },
+);

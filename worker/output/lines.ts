@@ -99,7 +99,7 @@ export function createLines(options: LineOptions, from: Resume): Lines {
   ): void {
     // The usual case: a whole line that is an event.
     if (isLine && startsEvent === undefined && part.length <= longest && !open.has(source)) {
-      if (part.length > 0) tell({ source, at }, text(part), events);
+      if (part.length > 0) tell({ source, at, message: text(part) }, events);
       return;
     }
     let unit = open.get(source);
@@ -156,19 +156,20 @@ export function createLines(options: LineOptions, from: Resume): Lines {
     if (unit === undefined) return;
     const line = unit.parts.length > 0 ? text(Buffer.concat(unit.parts)) : '';
     const message = unit.lines === '' ? line : line === '' ? unit.lines : `${unit.lines}\n${line}`;
-    if (message !== '') tell({ source, at: unit.at }, message, events);
+    if (message !== '') tell({ source, at: unit.at, message }, events);
   }
 
   /** Replacement characters are longer than what they stand for. */
-  function tell(of: Pick<OutputEvent, 'source' | 'at'>, message: string, events: Omit<OutputEvent, 'resume'>[]): void {
+  function tell(event: Omit<OutputEvent, 'resume'>, events: Omit<OutputEvent, 'resume'>[]): void {
+    const { message } = event;
     // No character has more bytes than three for each of its units.
     if (message.length * 3 <= longest || Buffer.byteLength(message) <= longest) {
-      events.push({ ...of, message });
+      events.push(event);
       return;
     }
     for (let rest = Buffer.from(message); rest.length > 0; ) {
       const piece = rest.subarray(0, characterEdge(rest, longest));
-      events.push({ ...of, message: text(piece) });
+      events.push({ ...event, message: text(piece) });
       rest = rest.subarray(piece.length);
     }
   }

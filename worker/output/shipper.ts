@@ -7,6 +7,7 @@
  */
 import type { Logger } from 'pino';
 import { type ContainerHandle, type Driver, DriverError, type LogChunk } from '../../runtime/driver.ts';
+import { pause } from '../persistence.ts';
 import { type Cursor, type Place, start } from './cursor.ts';
 import { createLines, type OutputEvent, type Resume } from './lines.ts';
 import { PermanentError, type Sink, type SinkEvent } from './sink.ts';
@@ -363,17 +364,4 @@ function createLag(clock: () => number) {
 function restart(timer: NodeJS.Timeout | undefined, action: () => void, milliseconds: number): NodeJS.Timeout {
   clearTimeout(timer);
   return setTimeout(action, milliseconds);
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', done);
-  });
 }
