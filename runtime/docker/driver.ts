@@ -77,6 +77,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   const note = options.stateDir === undefined ? undefined : join(options.stateDir, 'direct-network');
   const engine = connectEngine(options.dockerHost);
   const watch = createExitWatch(engine, owner, log);
+  const notFiltered = noFilter('the driver is not open');
   let preparing: Promise<Context> | undefined;
   /** What opening left to remove: nobody needs to wait for it. */
   let tidying: Promise<unknown> | undefined;
@@ -105,8 +106,15 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       turns: createTurns(),
       cgroups: await openCgroups(owner, facts),
       network: noNetwork,
-      filter: noFilter('the driver is not open'),
+      filter: notFiltered,
     };
+  };
+
+  /** Both would be made anew as soon as they are found to be gone. */
+  const letGo = async (ready: Context): Promise<void> => {
+    await Promise.all([ready.network.close(), ready.filter.close()]);
+    ready.network = noNetwork;
+    ready.filter = notFiltered;
   };
 
   /** Facts are read once; a failed reading is tried again by the next call. */
@@ -170,7 +178,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       await pool.close();
       await tidying;
       const ready = await preparing?.catch(() => undefined);
-      await Promise.all([ready?.network.close(), ready?.filter.close()]);
+      if (ready) await letGo(ready);
       engine.close();
     },
 
@@ -251,6 +259,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       await pool.close();
       await tidying;
       const ready = await context();
+      await letGo(ready);
       const report = await clean(ready);
       await removeFilter(names);
       return { ...report, volumes: await removeAllVolumes(ready) };
