@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { decodeMultiStream, type ExtData, encode } from '@msgpack/msgpack';
+import fc from 'fast-check';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ContainerHandle, LogChunk } from '../../runtime/driver.ts';
@@ -17,13 +18,15 @@ import { temporaryDirectory } from '../support/temporary.ts';
 const handle: ContainerHandle = { sandboxId: 'task', name: 'app', id: '1' };
 const log = pino({ level: 'silent' });
 
+const steady = (index: number) => 1000 + Math.floor(index / 3);
+
 /** A container that has written its lines and ended. */
-function driverOf(lines: readonly string[]) {
+function driverOf(lines: readonly string[], at = steady) {
   const chunks = lines.map(
     (line, index): LogChunk => ({
       stream: 'stdout',
       data: Buffer.from(`${line}\n`),
-      at: 1000 + Math.floor(index / 3),
+      at: at(index),
       position: String(index + 1),
     }),
   );
@@ -55,20 +58,33 @@ function sinkOf(fails: (delivery: number) => 'no' | 'after' | 'before'): Stored 
       stored.push(...events);
       if (failure === 'after') throw new Error('no answer');
     },
-    countSince: async (timestamp) => stored.filter((event) => event.timestamp >= timestamp).length,
+    countBetween: async (first, last) =>
+      stored.filter(({ timestamp }) => timestamp >= first && timestamp <= last).length,
     close: () => {},
   };
 }
 
-function ship(lines: readonly string[], sink: Sink, folder: string, closing = new AbortController()) {
+interface ShipOptions {
+  readonly closing?: AbortController;
+  /** When each line was written. */
+  readonly at?: (index: number) => number;
+  readonly clock?: () => number;
+}
+
+function ship(
+  lines: readonly string[],
+  sink: Sink,
+  folder: string,
+  { closing = new AbortController(), at, clock = Date.now }: ShipOptions = {},
+) {
   const shipper = startShipper({
-    driver: driverOf(lines),
+    driver: driverOf(lines, at),
     handle,
     sink,
     cursor: openCursor(folder, 'task', 'app'),
     mode: 'blocking',
     buffered: { bytes: 0 },
-    clock: Date.now,
+    clock,
     closing: closing.signal,
     log,
   });
@@ -98,10 +114,79 @@ describe('output is delivered once', () => {
         closing.abort();
         return made ? 'after' : 'before';
       });
-      await ship(lines, sink, folder, closing).done;
+      await ship(lines, sink, folder, { closing }).done;
       await ship(lines, sink, folder).done;
       expect(messages(sink.stored)).toEqual(lines);
     }
+  });
+
+  /** Refuses what CloudWatch Logs refuses: a delivery that is not in the order of time. */
+  function strictSinkOf(fails: Parameters<typeof sinkOf>[0]): Stored {
+    const sink = sinkOf(fails);
+    return {
+      ...sink,
+      async deliver(events, signal) {
+        const times = events.map(({ timestamp }) => timestamp);
+        if (times.some((time, index) => time < (times[index - 1] ?? 0))) throw new PermanentError('not in order');
+        await sink.deliver(events, signal);
+      },
+    };
+  }
+
+  const hour = 3_600_000;
+
+  it('when the clock is set back and forth, and the process dies in a delivery, made or not', async () => {
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.nat(2) },
+      { weight: 1, arbitrary: fc.constantFrom(-hour, -30_000, -3, 2 * hour) },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 5, maxLength: 25 }),
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.boolean()), { maxLength: 3 }),
+        async (steps, deaths) => {
+          let time = 10 * hour;
+          const times = steps.map((by) => {
+            time += by;
+            return time;
+          });
+          const numbered = times.map((_, index) => `line ${index}`);
+          const folder = await temporaryDirectory();
+          let deadly: (typeof deaths)[number] | undefined;
+          let closing = new AbortController();
+          let count = 0;
+          const sink = strictSinkOf(() => {
+            count += 1;
+            if (count !== deadly?.[0]) return 'no';
+            closing.abort();
+            return deadly[1] ? 'after' : 'before';
+          });
+          for (deadly of [...deaths, undefined]) {
+            count = 0;
+            closing = new AbortController();
+            await ship(numbered, sink, folder, { closing, at: (index) => times[index] ?? 0, clock: () => time }).done;
+          }
+          expect(messages(sink.stored)).toEqual(numbered);
+        },
+      ),
+      { numRuns: 25, examples: [[[0, 2, 1, -3, -hour, 0, 0, 0, 0, 0], [[2, false]]]] },
+    );
+  });
+
+  it.each(['before', 'after'] as const)('when deliveries fail %s they are made, an hour back in time', async (when) => {
+    const sink = strictSinkOf((delivery) => (delivery % 2 === 0 ? when : 'no'));
+    const at = (index: number) => 10 * hour + index - (index >= 8 ? hour - 6 : 0) + (index >= 14 ? hour - 9 : 0);
+    const numbered = lines.map((_, index) => `line ${index}`);
+    await ship(numbered, sink, await temporaryDirectory(), { at, clock: () => 9 * hour }).done;
+    expect(messages(sink.stored)).toEqual(numbered);
+  });
+
+  it('and a clock that is set back a little leaves events in the order in which they were written', async () => {
+    const sink = strictSinkOf(() => 'no');
+    const at = (index: number) => 1000 + index - (index >= 8 ? 5_000 : 0) - (index >= 16 ? hour : 0);
+    await ship(lines, sink, await temporaryDirectory(), { at, clock: () => 0 }).done;
+    const times = sink.stored.map(({ timestamp }) => timestamp);
+    expect(times.slice(0, 16)).toEqual(lines.slice(0, 16).map((_, index) => 1000 + Math.min(index, 7)));
   });
 
   it('and what can never be delivered does not hold up the rest', async () => {

@@ -91,7 +91,7 @@ export function awslogsSink(destination: LogDestination, rejected: (count: numbe
       }
     },
 
-    async countSince(startTime, enough, signal) {
+    async countBetween(startTime, last, enough, signal) {
       const { GetLogEventsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
       const logs = await client();
       let count = 0;
@@ -103,6 +103,8 @@ export function awslogsSink(destination: LogDestination, rejected: (count: numbe
               logGroupName,
               logStreamName,
               startTime,
+              // Is not included itself.
+              endTime: last + 1,
               startFromHead: true,
               limit: Math.min(enough, 10_000),
               nextToken,

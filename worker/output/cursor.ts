@@ -10,19 +10,24 @@ import type { Resume } from './lines.ts';
 /** A place in a container's output. */
 export interface Place {
   readonly resume: Resume;
-  /** Timestamp of the newest event before it, and how many had that very one. */
+  /** Timestamp of the event just before it, and how many had that very one. */
   readonly timestamp: number;
   readonly same: number;
+  /** Up to this one timestamps may come for the second time, because the clock was set back. */
+  readonly again: number;
 }
 
 export interface Delivery {
   readonly before: Place;
   readonly after: Place;
-  /** Timestamp of its first event. */
+  /** Timestamps of its first and its last event. */
   readonly first: number;
+  readonly last: number;
+  /** Events with timestamps between these that had arrived before it was made. */
+  readonly already: number;
 }
 
-export const start: Place = { resume: {}, timestamp: 0, same: 0 };
+export const start: Place = { resume: {}, timestamp: 0, same: 0, again: 0 };
 
 export interface Cursor {
   /** The newest delivery that was begun; undefined: none was. */

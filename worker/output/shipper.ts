@@ -8,7 +8,7 @@
 import type { Logger } from 'pino';
 import { type ContainerHandle, type Driver, DriverError, type LogChunk } from '../../runtime/driver.ts';
 import { pause } from '../persistence.ts';
-import { type Cursor, type Place, start } from './cursor.ts';
+import { type Cursor, type Delivery, type Place, start } from './cursor.ts';
 import { createLines, type OutputEvent, type Resume } from './lines.ts';
 import { PermanentError, type Sink, type SinkEvent } from './sink.ts';
 
@@ -60,6 +60,8 @@ const smallLag = 100;
 /** Bytes that must have been read meanwhile, and what a line counts beside its own. */
 const hurriedBytes = 512 * 2 ** 10;
 const recordOverhead = 80;
+/** Milliseconds that a clock may be set back by without the timestamps of events going back with it. */
+const smallStep = 60_000;
 /** Milliseconds after a container's end in which its output is still followed. */
 const endPatience = 3_000;
 
@@ -198,12 +200,15 @@ export function startShipper(options: ShipperOptions): Shipper {
 
   async function deliver(events: readonly SinkEvent[], before: Place, after: Place): Promise<void> {
     const first = events[0]?.timestamp ?? 0;
+    const last = events.at(-1)?.timestamp ?? first;
+    const delivery: Delivery = { before, after, first, last, already: await arrivedBefore(before, after, first, last) };
+    if (over.aborted) return;
     await cursor
-      .write({ before, after, first })
+      .write(delivery)
       .catch((error: unknown) => log.warn({ err: error }, 'could not note how much output was delivered'));
     for (let wait = 100, tried = false; !over.aborted; wait = Math.min(wait * 2, 5_000)) {
       try {
-        if (tried && (await wasDelivered(before, first))) return;
+        if (tried && (await wasDelivered(delivery))) return;
         tried = true;
         return await sink.deliver(events, over);
       } catch (error) {
@@ -218,23 +223,34 @@ export function startShipper(options: ShipperOptions): Shipper {
     }
   }
 
-  async function wasDelivered(before: Place, first: number): Promise<boolean> {
-    if (!sink.countSince) return false;
-    const already = before.timestamp >= first ? before.same : 0;
-    return (await sink.countSince(first, already + 1, over)) > already;
+  async function wasDelivered({ first, last, already }: Delivery): Promise<boolean> {
+    if (!sink.countBetween) return false;
+    return (await sink.countBetween(first, last, already + 1, over)) > already;
+  }
+
+  /** Events between these timestamps that are there before a delivery; asked for where the clock was set back. */
+  async function arrivedBefore(before: Place, after: Place, first: number, last: number): Promise<number> {
+    if (first > after.again) return first === before.timestamp ? before.same : 0;
+    return (
+      (await untilAnswered(async () => await sink.countBetween?.(first, last, Number.POSITIVE_INFINITY, over))) ?? 0
+    );
   }
 
   /** Where an earlier process of this worker stopped. */
   async function firstPlace(): Promise<Place> {
     const delivery = await cursor.read();
     if (delivery === undefined) return start;
+    return (await untilAnswered(async () => await wasDelivered(delivery))) ? delivery.after : delivery.before;
+  }
+
+  /** undefined: there will be no answer. */
+  async function untilAnswered<T>(ask: () => Promise<T>): Promise<T | undefined> {
     for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
       try {
-        return (await wasDelivered(delivery.before, delivery.first)) ? delivery.after : delivery.before;
+        return await ask();
       } catch (error) {
-        if (over.aborted) return delivery.before;
-        if (error instanceof PermanentError) return delivery.before;
-        log.warn({ err: error }, 'the place of earlier output could not be found; trying again');
+        if (over.aborted || error instanceof PermanentError) return undefined;
+        log.warn({ err: error }, 'the destination could not be asked what has arrived; trying again');
         await pause(wait, over);
       }
     }
@@ -309,27 +325,28 @@ function takeBatch(queue: readonly Queued[], limits: Sink['batch']): readonly Qu
 }
 
 /**
- * Timestamps never go back, so that the order in which events are read is the one in which they were written; but a
- * clock that was ahead and set right is believed.
+ * Timestamps do not go back, so that the order in which events are read is the one in which they were written, and who
+ * follows them misses none; but a clock that was far ahead and set right is believed.
  */
 function stamp(
   taken: readonly Queued[],
   place: Place,
   now: number,
 ): { readonly events: readonly SinkEvent[]; readonly after: Place } {
-  let { timestamp, same, resume } = place;
+  let { timestamp, same, resume, again } = place;
   const events: SinkEvent[] = [];
   for (const event of taken) {
     const at = Math.floor(event.at);
-    const stamped = at < timestamp && timestamp <= now ? timestamp : at;
+    const stamped = at < timestamp && timestamp <= now + smallStep ? timestamp : at;
     // One delivery is in the order of time.
     if (events.length > 0 && stamped < timestamp) break;
+    if (stamped < timestamp) again = Math.max(again, timestamp);
     same = stamped === timestamp ? same + 1 : 1;
     timestamp = stamped;
     resume = event.resume ?? resume;
     events.push({ timestamp, message: event.message, source: event.source });
   }
-  return { events, after: { resume, timestamp, same } };
+  return { events, after: { resume, timestamp, same, again } };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Where a container's output goes: a log stream, a collector, a log router. */
 
 export interface SinkEvent {
-  /** Milliseconds since the epoch; never less than the event's before it, unless the clock was set back. */
+  /** Milliseconds since the epoch; within a delivery never less than the event's before it. */
   readonly timestamp: number;
   readonly message: string;
   readonly source: 'stdout' | 'stderr';
@@ -25,10 +25,10 @@ export interface Sink {
    */
   deliver(events: readonly SinkEvent[], signal: AbortSignal): Promise<void>;
   /**
-   * How many events with this timestamp or a later one have arrived, counted up to `enough`: tells whether a delivery
+   * How many events with these timestamps (both inclusive) have arrived, counted up to `enough`: tells whether a delivery
    * that nobody answered for was made. Absent: it cannot be told, and the delivery is repeated.
    */
-  countSince?(timestamp: number, enough: number, signal: AbortSignal): Promise<number>;
+  countBetween?(first: number, last: number, enough: number, signal: AbortSignal): Promise<number>;
   close(): void;
 }
 

@@ -103,7 +103,7 @@ export async function openLogStore({ folder, limit, clock, failed }: LogStoreOpt
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // Held by whoever has the catalog open.
   const catalog = await openCatalog(join(folder, 'catalog'));
-  let segments = await openSegments(folder).catch(async (error: unknown) => {
+  let segments = await openSegments(folder, clock).catch(async (error: unknown) => {
     await catalog.close();
     throw error;
   });
@@ -286,7 +286,7 @@ interface HeldSegment {
 const segmentName = (number: number) => `events-${String(number).padStart(6, '0')}`;
 
 /** One that cannot be read any more is told and set aside by throwing: it must not be lost silently. */
-async function openSegments(folder: string): Promise<HeldSegment[]> {
+async function openSegments(folder: string, clock: Clock): Promise<HeldSegment[]> {
   const numbers = (await readdir(folder))
     .flatMap((name) => /^events-(\d+)$/.exec(name)?.[1] ?? [])
     .map(Number)
@@ -299,7 +299,7 @@ async function openSegments(folder: string): Promise<HeldSegment[]> {
       // A removal that did not come to its end.
       await segment.close();
       await rm(segment.folder, { recursive: true, force: true });
-    } else held.push({ number, segment, openedAt: Date.now(), full: false });
+    } else held.push({ number, segment, openedAt: clock(), full: false });
   }
   return held;
 }
