@@ -17,6 +17,10 @@ export interface LogDestination {
 /** Bytes of an event; longer lines are cut, as the driver of Docker and Fargate does. */
 const longestMessage = 262_118;
 
+/** CloudWatch Logs refuses what is older than 14 days or more than two hours ahead; less, because time goes on. */
+const hour = 3_600_000;
+const window = { before: (14 * 24 - 1) * hour, after: hour };
+
 /** What trying again cannot mend. */
 const permanent = new Set([
   'InvalidParameterException',
@@ -67,7 +71,8 @@ async function unlessExists(made: Promise<unknown>): Promise<void> {
 export function awslogsSink(destination: LogDestination, rejected: (count: number) => void): Sink {
   const { client, group: logGroupName, stream: logStreamName } = destination;
   return {
-    batch: { events: 10_000, bytes: 1_048_576, overhead: 26, span: 23 * 3_600_000 },
+    batch: { events: 10_000, bytes: 1_048_576, overhead: 26, span: 23 * hour },
+    window,
     longestMessage,
 
     async deliver(events, signal) {

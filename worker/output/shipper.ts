@@ -187,7 +187,7 @@ export function startShipper(options: ShipperOptions): Shipper {
       if (bytes < worthwhile && !readAll) await Promise.race([pause(linger, over), change]);
       if (over.aborted) return;
       const taken = takeBatch(queue, sink.batch);
-      const { events, after } = stamp(taken, place, clock());
+      const { events, after } = stamp(taken, place, clock(), sink.window);
       await deliver(events, place, after);
       place = after;
       const size = queue.splice(0, events.length).reduce((sum, event) => sum + event.bytes, 0);
@@ -326,17 +326,19 @@ function takeBatch(queue: readonly Queued[], limits: Sink['batch']): readonly Qu
 
 /**
  * Timestamps do not go back, so that the order in which events are read is the one in which they were written, and who
- * follows them misses none; but a clock that was far ahead and set right is believed.
+ * follows them misses none; but a clock that was far ahead and set right is believed. What the destination would refuse
+ * was written while the clock was wrong: better with another time than lost.
  */
 function stamp(
   taken: readonly Queued[],
   place: Place,
   now: number,
+  window: Sink['window'] = { before: Number.POSITIVE_INFINITY, after: Number.POSITIVE_INFINITY },
 ): { readonly events: readonly SinkEvent[]; readonly after: Place } {
   let { timestamp, same, resume, again } = place;
   const events: SinkEvent[] = [];
   for (const event of taken) {
-    const at = Math.floor(event.at);
+    const at = Math.floor(event.at > now + window.after ? now : Math.max(event.at, now - window.before));
     const stamped = at < timestamp && timestamp <= now + smallStep ? timestamp : at;
     // One delivery is in the order of time.
     if (events.length > 0 && stamped < timestamp) break;

@@ -17,6 +17,8 @@ export interface Sink {
     /** Milliseconds between the first and the last event. */
     readonly span: number;
   };
+  /** Milliseconds that a timestamp may lie before and after the present; absent: as many as you like. */
+  readonly window?: { readonly before: number; readonly after: number };
   /** Bytes of a message at most. */
   readonly longestMessage: number;
   /**
