@@ -75,6 +75,15 @@ command('interrupt', 'take the capacity of a FARGATE_SPOT task away, as AWS does
     await interrupt(redisOf(settings, 'interrupt'), settings.redisPrefix, arn, say);
   });
 
+command('usage', 'show what a task used in the last hour: CPU, memory, disk, network', connection)
+  .argument('<task-arn>', 'ARN of the task')
+  .option('--json', 'print the samples as they are kept, one a line', false)
+  .action(async (arn: string, options: Flags) => {
+    const settings = settingsOf(options);
+    const { usage } = await import('./usage.ts');
+    await usage(redisOf(settings, 'usage'), settings.redisPrefix, arn, { json: options.json === true }, say);
+  });
+
 command('doctor', 'tell what works on this host').action(async (options: Flags) => {
   const { doctor } = await import('./doctor.ts');
   process.exitCode = (await doctor(settingsOf(options), say)) ? 0 : 1;

@@ -1,5 +1,4 @@
 /** `longshore interrupt`: what AWS does when it takes spot capacity back, on demand. */
-import { parseArn } from '../api/ecs/arn.ts';
 import { systemClock } from '../core/clock.ts';
 import { stopDecision } from '../core/lifecycle.ts';
 import { createWaker } from '../core/queue.ts';
@@ -7,6 +6,7 @@ import { connectRedis } from '../core/redis.ts';
 import { interrupted, spotProvider } from '../core/spot.ts';
 import { createStore } from '../core/store/index.ts';
 import { Failure } from './failure.ts';
+import { noSuchTask, taskNamed } from './task-named.ts';
 
 /** @throws Failure for what is no task on FARGATE_SPOT that could be interrupted */
 export async function interrupt(
@@ -15,12 +15,8 @@ export async function interrupt(
   arn: string,
   print: (text: string) => void,
 ): Promise<void> {
-  const named = parseArn(arn);
-  const id = named?.path.at(-1);
-  if (named?.service !== 'ecs' || named.type !== 'task' || id === undefined)
-    throw new Failure(
-      `${arn} is not the ARN of a task, such as arn:aws:ecs:us-east-1:000000000000:task/default/0123….`,
-    );
+  const named = taskNamed(arn);
+  const id = named.taskId;
   const redis = connectRedis(redisUrl, { patience: 3, name: 'longshore-interrupt' });
   redis.on('error', () => {}); // the command itself fails then
   // A job that could not be added is made good by the worker's heartbeat.
@@ -35,7 +31,7 @@ export async function interrupt(
       else if (stopDecision(current)) refusal = `Task ${id} stops already: ${stopDecision(current)?.reason}`;
       return refusal === undefined ? interrupted(current, systemClock()) : undefined;
     });
-    if (!task) throw new Failure(`There is no task ${id} in account ${named.accountId}, region ${named.region}.`);
+    if (!task) throw noSuchTask(named);
     if (refusal !== undefined) throw new Failure(refusal);
     print(`Task ${id} is being interrupted: its containers get SIGTERM, then at most two minutes.`);
   } finally {

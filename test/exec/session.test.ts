@@ -2,6 +2,8 @@
 import { DescribeTasksCommand, ExecuteCommandCommand } from '@aws-sdk/client-ecs';
 import { TerminateSessionCommand } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectRedis } from '../../core/redis.ts';
+import { tokenLife } from '../../core/store/exec-session-store.ts';
 import { stop } from '../lifecycle/support.ts';
 import { eventually } from '../support/eventually.ts';
 import { openSession } from './client.ts';
@@ -145,6 +147,23 @@ describe('sessions', () => {
     expect(await overtaken.closed).toMatch(refused);
     right.type('\x04');
     expect(await right.closed).toBe('');
+  });
+
+  test('a token that is too old opens nothing', async () => {
+    const session = await exec.ask(task);
+    const { redisUrl, prefix } = exec.lifecycle.stack;
+    const redis = connectRedis(redisUrl, { patience: 1, name: 'test' });
+    const key = `${prefix}:exec-session:${session.sessionId}`;
+    expect(Number(await redis.hget(key, 'tokenUntil'))).toBeLessThanOrEqual(Date.now() + tokenLife);
+    await redis.hset(key, 'tokenUntil', Date.now() - 1);
+    redis.disconnect();
+    const late = await openSession({ session });
+    expect(await late.closed).toMatch(refused);
+    // Whoever may have a new one goes on.
+    const client = await openSession({ session: (await exec.resume(session)) ?? {} });
+    await client.until('sh');
+    client.type('\x04');
+    expect(await client.closed).toBe('');
   });
 
   test('a client that does not come back ends its command', async () => {

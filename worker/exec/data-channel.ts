@@ -219,15 +219,15 @@ export function createDataChannel({ sessionId, clock, after, events }: DataChann
       if (early.size >= mostEarly && !early.has(sequenceNumber)) return; // unacknowledged, so it comes again
       early.set(sequenceNumber, message);
     }
-    link?.send(acknowledgement(message, clock()));
-    if (sequenceNumber !== expected) return;
-    let next: AgentMessage | undefined = message;
+    let next = sequenceNumber === expected ? message : undefined;
     while (next) {
       expected += 1;
       process(next);
       next = early.get(expected);
       early.delete(expected);
     }
+    // After the key itself: its echo is what somebody waits for.
+    link?.send(acknowledgement(message, clock()));
   }
 
   return {
