@@ -38,7 +38,9 @@ export function breakCircuit(draft: Draft, primary: Deployment): boolean {
   if (!breaker?.enable || primary.rolloutState !== 'IN_PROGRESS' || !history) return false;
   const threshold = breakerThreshold(desiredCount, breaker);
   if (threshold !== history.breaker.threshold) draft.changeHistory({ breaker: { ...history.breaker, threshold } });
-  if (history.breaker.failureCount < threshold) return false;
+  // What the breaker was triggered by stays on record; the revision that is gone back to has failures of its own.
+  const failures = isRollback(history) ? primary.failedTasks : history.breaker.failureCount;
+  if (failures < threshold) return false;
   draft.changeHistory({ breaker: { ...history.breaker, threshold, status: 'TRIGGERED' } });
   const failure: RolloutFailure = {
     rolloutStateReason: rolloutReasons.breaker,
