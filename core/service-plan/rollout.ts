@@ -47,8 +47,15 @@ export function breakCircuit(draft: Draft, primary: Deployment): boolean {
     event: 'tasks failed to start',
     rollbackReason: rolloutReasons.breakerRollback,
   };
-  if (breaker.rollback && canRollBack(draft, primary)) rollBack(draft, primary, deploymentReasons.breaker, failure);
-  else fail(draft, primary, breaker.rollback ? deploymentReasons.breaker : deploymentReasons.breakerStopped, failure);
+  if (breaker.rollback) rollBackIfPossible(draft, primary, deploymentReasons.breaker, failure);
+  else
+    fail(
+      draft,
+      primary,
+      isRollback(history) ? 'ROLLBACK_FAILED' : 'STOPPED',
+      deploymentReasons.breakerStopped,
+      failure,
+    );
   return true;
 }
 
@@ -66,22 +73,28 @@ export function rollBackOrFail(draft: Draft, primary: Deployment, reason: string
     event: reason.replace(/\.$/, ''),
     rollbackReason: rolloutReasons.rollback,
   };
-  if (canRollBack(draft, primary)) rollBack(draft, primary, reason, failure);
-  else fail(draft, primary, deploymentReasons.noCandidate(reason), failure);
+  rollBackIfPossible(draft, primary, reason, failure);
 }
 
-export function canRollBack(draft: Draft, primary: Deployment): boolean {
+function rollBackIfPossible(draft: Draft, primary: Deployment, reason: string, failure: RolloutFailure): void {
   const { lastCompleted } = draft.service;
-  return lastCompleted !== undefined && lastCompleted.id !== primary.id;
+  if (lastCompleted && lastCompleted.id !== primary.id) rollBack(draft, primary, reason, failure);
+  else fail(draft, primary, 'ROLLBACK_FAILED', deploymentReasons.noCandidate, failure);
 }
 
-function fail(draft: Draft, primary: Deployment, reason: string, failure: RolloutFailure): void {
+function fail(
+  draft: Draft,
+  primary: Deployment,
+  status: 'STOPPED' | 'ROLLBACK_FAILED',
+  reason: string,
+  failure: RolloutFailure,
+): void {
   const history = draft.service.serviceDeployment;
   draft.changeDeployment(primary.id, { rolloutState: 'FAILED', rolloutStateReason: failure.rolloutStateReason });
   draft.say(messages.failed(draft.service.name, primary.id, failure.event));
   if (!history) return;
   draft.changeHistory({
-    status: isRollback(history) || history.status === 'ROLLBACK_REQUESTED' ? 'ROLLBACK_FAILED' : 'STOPPED',
+    status,
     statusReason: reason,
     stoppedAt: draft.now,
     finishedAt: draft.now,

@@ -58,7 +58,8 @@ function count(draft: Draft, deployment: Deployment, failures: readonly Failure[
     const neverRan = paced.includes('failed to start');
     const pause = neverRan ? pauseAfterFailedStart(attempts) : pauseAfterEarlyEnd(attempts);
     pace = { attempts, failedAt: now, notBefore: now + pause };
-    if (neverRan && attempts >= attemptsToComplain) draft.sayOnce(messages.unableToStart(draft.service.name));
+    if (neverRan && attempts >= attemptsToComplain && deployment.rolloutState !== 'FAILED')
+      draft.sayOnce(messages.unableToStart(draft.service.name));
   }
   draft.changeDeployment(deployment.id, {
     failedTasks: deployment.failedTasks + failures.length,

@@ -244,12 +244,30 @@ describe('UpdateService', () => {
   it('goes to a strategy and back to the launch type', async () => {
     const { serviceName = '' } = await create();
     const spot = [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }];
-    expect(await update({ service: serviceName, capacityProviderStrategy: spot })).toMatchObject({
-      capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1, base: 0 }],
-    });
-    const back = await update({ service: serviceName, capacityProviderStrategy: [] });
+    await refused(
+      update({ service: serviceName, capacityProviderStrategy: spot }),
+      'InvalidParameterException',
+      /you must force a new deployment\.$/,
+    );
+    const full = [{ capacityProvider: 'FARGATE_SPOT', weight: 1, base: 0 }];
+    const forced = { service: serviceName, forceNewDeployment: true };
+    const there = await update({ ...forced, capacityProviderStrategy: spot });
+    expect(there.capacityProviderStrategy).toEqual(full);
+    // What runs keeps what it was started with.
+    expect(there.deployments).toMatchObject([{ capacityProviderStrategy: full }, { launchType: 'FARGATE' }]);
+    expect((await update({ service: serviceName, capacityProviderStrategy: full })).deployments).toHaveLength(2);
+    const back = await update({ ...forced, capacityProviderStrategy: [] });
     expect(back.launchType).toBe('FARGATE');
     expect(back.capacityProviderStrategy).toBeUndefined();
+  });
+
+  it('wants a task role for ECS Exec, also where nothing is deployed anew', async () => {
+    const { serviceName = '' } = await create();
+    await refused(
+      update({ service: serviceName, enableExecuteCommand: true }),
+      'InvalidParameterException',
+      "The service couldn't be updated because a valid taskRoleArn is not being used. Specify a valid task role in your task definition and try again.",
+    );
   });
 
   it('refuses what is not there and what is deleted', async () => {
