@@ -201,6 +201,28 @@ describe('CreateService', () => {
   });
 });
 
+describe('a definition that is deleted under a service', () => {
+  const purge = async () => await stack.store.taskDefinitions.purgeDeleted(Date.now() + 3_600_000, 100);
+  const scope = { accountId: '000000000000', region: 'us-east-1' };
+
+  it('stays until no service may start a task from it', async () => {
+    await register(client, 'leaving', [{}]);
+    const { serviceName: name = '' } = await create({ taskDefinition: 'leaving' });
+    await client.send(new ecs.DeregisterTaskDefinitionCommand({ taskDefinition: 'leaving:1' }));
+    await client.send(new ecs.DeleteTaskDefinitionsCommand({ taskDefinitions: ['leaving:1'] }));
+    await purge();
+    const found = async () => await stack.store.taskDefinitions.get(scope, { family: 'leaving', revision: 1 });
+    expect((await found())?.status).toBe('DELETE_IN_PROGRESS');
+    expect(await update({ service: name, desiredCount: 2 })).toMatchObject({ desiredCount: 2 });
+    await refused(update({ service: name, forceNewDeployment: true }), 'ClientException', 'TaskDefinition is inactive');
+
+    const inactive = { ...scope, clusterName: 'default', name };
+    await stack.store.services.change(inactive, (service) => ({ service: { ...service, status: 'INACTIVE' } }));
+    await purge();
+    expect(await found()).toBeUndefined();
+  });
+});
+
 describe('UpdateService', () => {
   it('changes what needs no deployment in place', async () => {
     const { serviceName = '', deployments } = await create();
