@@ -14,6 +14,12 @@ export interface TaskJob {
 const queueName = (worker: string) => `tasks-${worker}`;
 export const queuePrefix = (prefix: string) => `${prefix}:queue`;
 
+/** How long a job of a process that died may keep the next one from it, milliseconds. */
+const lockDuration = 10_000;
+
+/** For jobs that every process may take: one that several processes died in is still due. */
+export const sharedJobs = { lockDuration, stalledInterval: lockDuration / 2, maxStalledCount: 1000 } as const;
+
 export interface Waker {
   /** Does not wait: what is wanted is already recorded. */
   readonly wake: (worker: string, tasks: readonly TaskKey[]) => void;
@@ -88,8 +94,8 @@ export function consumeTaskJobs(
       concurrency: options.concurrency,
       drainDelay: 60,
       // A job that was handed out while Redis died, unheard, is handed out again; twice does no harm.
-      lockDuration: 10_000,
-      stalledInterval: 10_000,
+      lockDuration,
+      stalledInterval: lockDuration,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 100 },
     },
@@ -117,6 +123,7 @@ export async function scheduleSweeps(
   const consumer = new QueueWorker('sweeps', async () => await sweep(), {
     connection: redis,
     prefix: queuePrefix(options.prefix),
+    ...sharedJobs,
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 10 },
   });

@@ -5,7 +5,7 @@
 import { Queue, Worker as QueueWorker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { patiently } from './patiently.ts';
-import { queuePrefix } from './queue.ts';
+import { queuePrefix, sharedJobs } from './queue.ts';
 import type { ServiceKey } from './service/service.ts';
 import type { Millis } from './task.ts';
 
@@ -15,8 +15,6 @@ const hooksName = 'service-hooks';
 const hookConcurrency = 200;
 /** Timers further off than this are left to the sweep. */
 const soon = 60_000;
-/** How long a job of a process that died may keep its service waiting, milliseconds. */
-const lockDuration = 10_000;
 const sweepEvery = 10_000;
 
 type Job = { readonly kind: 'look' | 'timer'; readonly service: ServiceKey } | { readonly kind: 'sweep' };
@@ -93,10 +91,7 @@ export async function consumeServiceJobs(
   const options = {
     ...connection,
     drainDelay: 60,
-    lockDuration,
-    stalledInterval: lockDuration / 2,
-    // A look that several processes died in is still due.
-    maxStalledCount: 1000,
+    ...sharedJobs,
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 100 },
   };

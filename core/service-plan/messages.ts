@@ -61,5 +61,5 @@ export const deploymentReasons = {
   deleted: 'Service deployment was stopped because the service was deleted.',
   hook: (stage: string, detail: string) =>
     `Service deployment rolled back because ${stage} lifecycle hook(s) failed. ${detail}`,
-  noCandidate: (reason: string) => `${reason} There is no completed service revision to roll back to.`,
+  noCandidate: 'No rollback candidate was found to run the rollback.',
 } as const;

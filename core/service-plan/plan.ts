@@ -19,13 +19,21 @@ const steadyRepeat = 6 * 3600 * 1000;
 
 export function planService(input: PlanInput): Plan {
   const draft = new Draft(input);
-  if (input.started.length > 0) draft.say(messages.started(draft.service.name, input.started));
+  if (input.started.length > 0) draft.say(messages.started(draft.service.name, input.started, replaced(draft)));
   settle(draft);
   learnDigests(draft);
   forgetCapacity(draft);
   if (draft.service.status !== 'ACTIVE') return drain(draft);
   stopStrangers(draft);
   return draft.service.controller === 'EXTERNAL' ? external(draft) : controlled(draft);
+}
+
+/** How many of the tasks that were started take the place of unhealthy ones, which are still there. */
+function replaced(draft: Draft): number {
+  const started = new Set(draft.input.started);
+  const owners = new Set(draft.tasks.filter(({ id }) => started.has(id)).map(({ deploymentId }) => deploymentId));
+  const unhealthy = draft.tasks.filter((task) => owners.has(task.deploymentId) && draft.unhealthy(task));
+  return Math.min(started.size, unhealthy.length);
 }
 
 function controlled(draft: Draft): Plan {

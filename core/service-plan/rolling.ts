@@ -17,10 +17,9 @@ export function planRolling(draft: Draft, primary: Deployment): boolean {
   const surplus = draft.service.rebalancing ? 1 : 0;
   const kept = keepCount(draft, primary, desiredCount + surplus, { room, frozen });
   const others = live.filter((task) => task.deploymentId !== primary.id && !draft.isStopping(task));
-  if (!frozen) {
-    const floor = leastHealthy(desiredCount, minimumHealthyPercent);
-    shrinkOthers(draft, primary, { kept, others, floor, desiredCount });
-  }
+  const floor = leastHealthy(desiredCount, minimumHealthyPercent);
+  if (frozen) scaleInOthers(draft, primary, others, desiredCount - kept.healthy);
+  else shrinkOthers(draft, primary, { kept, others, floor, desiredCount });
   lookWhenHealthy(draft, others.length > 0);
   const rest = live.filter((task) => task.deploymentId !== primary.id);
   return kept.healthy >= desiredCount && kept.good.length === desiredCount + surplus && rest.length === 0;
@@ -64,6 +63,12 @@ function shrinkOthers(draft: Draft, primary: Deployment, { kept, others, floor, 
   const waits = kept.good.some((task) => !draft.healthy(task)) || leaving > 0 || free.length > 0;
   if (lacksRoom && isBlocked(draft, primary) && !waits && !primary.waitsForCapacity)
     draft.sayOnce(messages.hindered(draft.service.name));
+}
+
+/** A failed deployment replaces nobody: what runs beside it goes only when fewer tasks are wanted. */
+function scaleInOthers(draft: Draft, primary: Deployment, others: readonly ServiceTask[], wanted: number): void {
+  const surplus = others.length - Math.max(0, wanted);
+  if (surplus > 0) scaleIn(draft, primary, others, surplus);
 }
 
 /** Nothing but a lack of room keeps tasks from being started: maximumPercent's, or the workers'. */

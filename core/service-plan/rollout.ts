@@ -38,15 +38,24 @@ export function breakCircuit(draft: Draft, primary: Deployment): boolean {
   if (!breaker?.enable || primary.rolloutState !== 'IN_PROGRESS' || !history) return false;
   const threshold = breakerThreshold(desiredCount, breaker);
   if (threshold !== history.breaker.threshold) draft.changeHistory({ breaker: { ...history.breaker, threshold } });
-  if (history.breaker.failureCount < threshold) return false;
+  // What the breaker was triggered by stays on record; the revision that is gone back to has failures of its own.
+  const failures = isRollback(history) ? primary.failedTasks : history.breaker.failureCount;
+  if (failures < threshold) return false;
   draft.changeHistory({ breaker: { ...history.breaker, threshold, status: 'TRIGGERED' } });
   const failure: RolloutFailure = {
     rolloutStateReason: rolloutReasons.breaker,
     event: 'tasks failed to start',
     rollbackReason: rolloutReasons.breakerRollback,
   };
-  if (breaker.rollback && canRollBack(draft, primary)) rollBack(draft, primary, deploymentReasons.breaker, failure);
-  else fail(draft, primary, breaker.rollback ? deploymentReasons.breaker : deploymentReasons.breakerStopped, failure);
+  if (breaker.rollback) rollBackIfPossible(draft, primary, deploymentReasons.breaker, failure);
+  else
+    fail(
+      draft,
+      primary,
+      isRollback(history) ? 'ROLLBACK_FAILED' : 'STOPPED',
+      deploymentReasons.breakerStopped,
+      failure,
+    );
   return true;
 }
 
@@ -64,22 +73,28 @@ export function rollBackOrFail(draft: Draft, primary: Deployment, reason: string
     event: reason.replace(/\.$/, ''),
     rollbackReason: rolloutReasons.rollback,
   };
-  if (canRollBack(draft, primary)) rollBack(draft, primary, reason, failure);
-  else fail(draft, primary, deploymentReasons.noCandidate(reason), failure);
+  rollBackIfPossible(draft, primary, reason, failure);
 }
 
-export function canRollBack(draft: Draft, primary: Deployment): boolean {
+function rollBackIfPossible(draft: Draft, primary: Deployment, reason: string, failure: RolloutFailure): void {
   const { lastCompleted } = draft.service;
-  return lastCompleted !== undefined && lastCompleted.id !== primary.id;
+  if (lastCompleted && lastCompleted.id !== primary.id) rollBack(draft, primary, reason, failure);
+  else fail(draft, primary, 'ROLLBACK_FAILED', deploymentReasons.noCandidate, failure);
 }
 
-function fail(draft: Draft, primary: Deployment, reason: string, failure: RolloutFailure): void {
+function fail(
+  draft: Draft,
+  primary: Deployment,
+  status: 'STOPPED' | 'ROLLBACK_FAILED',
+  reason: string,
+  failure: RolloutFailure,
+): void {
   const history = draft.service.serviceDeployment;
   draft.changeDeployment(primary.id, { rolloutState: 'FAILED', rolloutStateReason: failure.rolloutStateReason });
   draft.say(messages.failed(draft.service.name, primary.id, failure.event));
   if (!history) return;
   draft.changeHistory({
-    status: isRollback(history) || history.status === 'ROLLBACK_REQUESTED' ? 'ROLLBACK_FAILED' : 'STOPPED',
+    status,
     statusReason: reason,
     stoppedAt: draft.now,
     finishedAt: draft.now,

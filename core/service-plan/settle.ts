@@ -4,6 +4,7 @@ import type { Millis } from '../task.ts';
 import { pauseAfterEarlyEnd, pauseAfterFailedStart } from './arithmetic.ts';
 import type { Draft } from './draft.ts';
 import { messages, stopReasons } from './messages.ts';
+import { isRollback } from './rollout.ts';
 import { hasStopped, type ServiceTask } from './service-task.ts';
 
 /** Attempts without a task that reached RUNNING after which the service says so. */
@@ -57,7 +58,8 @@ function count(draft: Draft, deployment: Deployment, failures: readonly Failure[
     const neverRan = paced.includes('failed to start');
     const pause = neverRan ? pauseAfterFailedStart(attempts) : pauseAfterEarlyEnd(attempts);
     pace = { attempts, failedAt: now, notBefore: now + pause };
-    if (neverRan && attempts >= attemptsToComplain) draft.sayOnce(messages.unableToStart(draft.service.name));
+    if (neverRan && attempts >= attemptsToComplain && deployment.rolloutState !== 'FAILED')
+      draft.sayOnce(messages.unableToStart(draft.service.name));
   }
   draft.changeDeployment(deployment.id, {
     failedTasks: deployment.failedTasks + failures.length,
@@ -65,7 +67,7 @@ function count(draft: Draft, deployment: Deployment, failures: readonly Failure[
     ...(pace && { pace }),
   });
   const { serviceDeployment: history } = draft.service;
-  if (history && draft.primary?.id === deployment.id && deployment.rolloutState === 'IN_PROGRESS')
+  if (history && isMonitored(draft, deployment) && deployment.rolloutState === 'IN_PROGRESS')
     draft.changeHistory({
       breaker: { ...history.breaker, failureCount: history.breaker.failureCount + failures.length },
     });
@@ -91,11 +93,17 @@ function recover(draft: Draft, deployment: Deployment): void {
   const { serviceDeployment: history, deploymentConfiguration } = draft.service;
   if (
     history &&
-    draft.primary?.id === deployment.id &&
+    isMonitored(draft, deployment) &&
     history.breaker.failureCount > 0 &&
     deploymentConfiguration.deploymentCircuitBreaker?.resetOnHealthyTask !== false
   )
     draft.changeHistory({ breaker: { ...history.breaker, failureCount: 0 } });
+}
+
+/** Its failures count for the history's circuit breaker, which is no longer asked once there is a rollback. */
+function isMonitored(draft: Draft, deployment: Deployment): boolean {
+  const { serviceDeployment: history } = draft.service;
+  return history !== undefined && !isRollback(history) && draft.primary?.id === deployment.id;
 }
 
 /** When a deployment may start tasks again; undefined: now. */

@@ -53,6 +53,7 @@ export function createServiceStore({ redis, run, prefix }: Connection, tasks: Pi
         change.work === 'new' ? 'new' : change.work === 'done' ? (before?.work ?? '') : '',
         listArgument(change.lookAgainAt),
         listArgument(change.waitsSince),
+        definitionsOf(service).join(' '),
         ...[history.length, ...history.flatMap((each) => [each.id, each.createdAt, JSON.stringify(each)])],
         ...[events.length, ...events.map((event) => JSON.stringify(event))],
         ...[revisions.length, ...revisions.flatMap((revision) => [revision.id, JSON.stringify(revision)])],
@@ -170,6 +171,14 @@ function parseCounts(hash: Readonly<Record<string, string>>): StoredService['cou
     if (counter === 'running' || counter === 'pending') of[counter] = Number(value);
   }
   return counts;
+}
+
+/** What the service may start tasks from, each once: until it is INACTIVE, that of a rollback too. */
+function definitionsOf(service: Service): readonly string[] {
+  if (service.status === 'INACTIVE') return [];
+  const deployments = service.lastCompleted ? [...service.deployments, service.lastCompleted] : service.deployments;
+  const names = deployments.map(({ revision }) => `${scopeKey(service)}:${revision.family}:${revision.revision}`);
+  return [...new Set(names)].sort();
 }
 
 /** Revisions that are new, or of which more is known than before. */

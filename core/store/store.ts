@@ -89,7 +89,10 @@ export interface TaskDefinitionStore {
     filter: { readonly status: 'ACTIVE' | 'INACTIVE' | 'ALL'; readonly prefix?: string },
     page: PageRequest,
   ): Promise<Page<string>>;
-  /** Forgets definitions whose deletion was asked for before a moment and that no live task uses; returns how many. */
+  /**
+   * Forgets definitions whose deletion was asked for before a moment and that neither a live task nor a service uses;
+   * returns how many.
+   */
   purgeDeleted(before: Millis, most: number): Promise<number>;
 }
 

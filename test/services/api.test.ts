@@ -201,6 +201,28 @@ describe('CreateService', () => {
   });
 });
 
+describe('a definition that is deleted under a service', () => {
+  const purge = async () => await stack.store.taskDefinitions.purgeDeleted(Date.now() + 3_600_000, 100);
+  const scope = { accountId: '000000000000', region: 'us-east-1' };
+
+  it('stays until no service may start a task from it', async () => {
+    await register(client, 'leaving', [{}]);
+    const { serviceName: name = '' } = await create({ taskDefinition: 'leaving' });
+    await client.send(new ecs.DeregisterTaskDefinitionCommand({ taskDefinition: 'leaving:1' }));
+    await client.send(new ecs.DeleteTaskDefinitionsCommand({ taskDefinitions: ['leaving:1'] }));
+    await purge();
+    const found = async () => await stack.store.taskDefinitions.get(scope, { family: 'leaving', revision: 1 });
+    expect((await found())?.status).toBe('DELETE_IN_PROGRESS');
+    expect(await update({ service: name, desiredCount: 2 })).toMatchObject({ desiredCount: 2 });
+    await refused(update({ service: name, forceNewDeployment: true }), 'ClientException', 'TaskDefinition is inactive');
+
+    const inactive = { ...scope, clusterName: 'default', name };
+    await stack.store.services.change(inactive, (service) => ({ service: { ...service, status: 'INACTIVE' } }));
+    await purge();
+    expect(await found()).toBeUndefined();
+  });
+});
+
 describe('UpdateService', () => {
   it('changes what needs no deployment in place', async () => {
     const { serviceName = '', deployments } = await create();
@@ -244,12 +266,30 @@ describe('UpdateService', () => {
   it('goes to a strategy and back to the launch type', async () => {
     const { serviceName = '' } = await create();
     const spot = [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }];
-    expect(await update({ service: serviceName, capacityProviderStrategy: spot })).toMatchObject({
-      capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1, base: 0 }],
-    });
-    const back = await update({ service: serviceName, capacityProviderStrategy: [] });
+    await refused(
+      update({ service: serviceName, capacityProviderStrategy: spot }),
+      'InvalidParameterException',
+      /you must force a new deployment\.$/,
+    );
+    const full = [{ capacityProvider: 'FARGATE_SPOT', weight: 1, base: 0 }];
+    const forced = { service: serviceName, forceNewDeployment: true };
+    const there = await update({ ...forced, capacityProviderStrategy: spot });
+    expect(there.capacityProviderStrategy).toEqual(full);
+    // What runs keeps what it was started with.
+    expect(there.deployments).toMatchObject([{ capacityProviderStrategy: full }, { launchType: 'FARGATE' }]);
+    expect((await update({ service: serviceName, capacityProviderStrategy: full })).deployments).toHaveLength(2);
+    const back = await update({ ...forced, capacityProviderStrategy: [] });
     expect(back.launchType).toBe('FARGATE');
     expect(back.capacityProviderStrategy).toBeUndefined();
+  });
+
+  it('wants a task role for ECS Exec, also where nothing is deployed anew', async () => {
+    const { serviceName = '' } = await create();
+    await refused(
+      update({ service: serviceName, enableExecuteCommand: true }),
+      'InvalidParameterException',
+      "The service couldn't be updated because a valid taskRoleArn is not being used. Specify a valid task role in your task definition and try again.",
+    );
   });
 
   it('refuses what is not there and what is deleted', async () => {

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeleteServiceCommand, type ECSClient } from '@aws-sdk/client-ecs';
 import { expect, type TestContext, test } from 'vitest';
+import { scheduleSweeps } from '../../core/queue.ts';
+import { connectRedis } from '../../core/redis.ts';
 import { parseTaskKey } from '../../core/task.ts';
 import { chanceOf, eventually, moment, seed } from '../support/eventually.ts';
 import { nothingLeft } from '../support/leftovers.ts';
@@ -166,4 +168,33 @@ test.concurrent('a service that finds no room says so, and takes the room that a
   expect(tasks).toHaveLength(2);
   expect([...simulatedStarts(instance)].sort()).toEqual([idOf(guest), ...tasks].map((id) => `${id}/app`).sort());
   await remove(instance, ecs, 'waits');
+});
+
+test.concurrent('a sweep whose process dies is taken over by another, long before the next one is due', async (context) => {
+  const instance = await open(context);
+  const { url } = instance.redisProcess();
+  const join = async (sweep: () => Promise<void>) => {
+    const redis = connectRedis(url, { patience: null, name: 'sweeps' });
+    const options = { prefix: `${instance.prefix}-sweeps`, everySeconds: 24 * 3600 };
+    const { close } = await scheduleSweeps(redis, options, sweep, () => {});
+    return { redis, close };
+  };
+  const swept: string[] = [];
+  const dying = await join(
+    async () =>
+      await new Promise<void>(() => {
+        swept.push('begun');
+      }),
+  );
+  await eventually('the first sweep', () => swept[0]);
+  // Dead, as far as Redis can tell.
+  dying.redis.disconnect();
+  const other = await join(async () => {
+    swept.push('done');
+  });
+  await eventually('the sweep to be taken over', () => swept[1]);
+  expect(swept).toEqual(['begun', 'done']);
+  await other.close();
+  other.redis.disconnect();
+  await dying.close();
 });

@@ -1,79 +1,8 @@
 /** Virtual time, random luck: whatever happens to a service and its scheduler, what ECS promises holds at every step. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { primaryOf } from '../../core/service/service.ts';
-import { leastHealthy, mostTasks } from '../../core/service-plan/arithmetic.ts';
-import type { Plan } from '../../core/service-plan/draft.ts';
-import { isHealthy } from '../../core/service-plan/service-task.ts';
-import {
-  deploy,
-  ends,
-  healthyAfter,
-  kept,
-  live,
-  look,
-  newWorld,
-  plan,
-  runs,
-  settleDown,
-  stopTask,
-  type World,
-  type WorldTask,
-} from './world.ts';
-
-const rules = (world: World) => ({
-  healthyAfter,
-  gracePeriod: world.service.healthCheckGracePeriodSeconds * 1000,
-});
-const healthy = (world: World) => kept(world).filter((task) => isHealthy(task, rules(world), world.now));
-
-/** Looks with the promises checked: `before` is what was there when the look began. */
-function lookChecked(world: World): void {
-  let before = snapshot(world);
-  look(world, (after, planned) => {
-    check(before, after, planned);
-    before = snapshot(after);
-  });
-}
-
-function snapshot(world: World) {
-  return { live: live(world).length, healthy: healthy(world).length };
-}
-
-function check(before: ReturnType<typeof snapshot>, world: World, planned: Plan): void {
-  const { service } = world;
-  const { maximumPercent, minimumHealthyPercent } = service.deploymentConfiguration;
-  const primaries = service.deployments.filter(({ status }) => status === 'PRIMARY');
-  must(primaries.length === 1, `${primaries.length} PRIMARY deployments`);
-  if (service.status !== 'ACTIVE') {
-    must(planned.starts.length === 0, 'a deleted service starts tasks');
-    must(kept(world).length === 0, 'a deleted service keeps tasks');
-    return;
-  }
-  const most = Math.max(mostTasks(service.desiredCount, maximumPercent), before.live);
-  must(live(world).length <= most, `${live(world).length} tasks live, more than ${most}`);
-  const floor = leastHealthy(service.desiredCount, minimumHealthyPercent);
-  const left = healthy(world).length;
-  must(left >= floor || left >= before.healthy, `${left} healthy tasks left, fewer than ${floor}`);
-  const owners = new Set(live(world).map(({ deploymentId }) => deploymentId));
-  must(
-    service.deployments.every(({ id, status }) => status === 'PRIMARY' || owners.has(id)),
-    'a deployment without tasks is still there',
-  );
-}
-
-/** Not `expect`, which is slow: this is asked a hundred thousand times. */
-function must(holds: boolean, otherwise: string): void {
-  if (!holds) throw new Error(otherwise);
-}
-
-/** The scheduler dies after it recorded what it decided, before it did any of it. */
-function halfLook(world: World): void {
-  const planned = plan(world);
-  world.service = planned.service;
-  for (const id of planned.settled) world.tasks.delete(id);
-  world.started = [];
-}
+import { describe, it } from 'vitest';
+import { converges, halfLook, lookChecked } from './promises.ts';
+import { deploy, ends, newWorld, runs, stopTask, type World, type WorldTask } from './world.ts';
 
 type Action = readonly [kind: string, number: number];
 
@@ -179,35 +108,9 @@ describe('a service in bad luck', () => {
           },
         });
         for (const action of actions) act(world, action);
-        converges(world, minimumHealthyPercent, maximumPercent);
+        converges(world);
       }),
       { numRuns: 200, seed: 20_260_101 },
     );
   });
 });
-
-function converges(world: World, minimumHealthyPercent: number, maximumPercent: number): void {
-  world.capacity = undefined;
-  for (const task of world.tasks.values()) {
-    delete task.protectedUntil;
-    if (task.checked) task.health = 'HEALTHY';
-  }
-  settleDown(world, undefined, 600);
-  const { service } = world;
-  if (service.status !== 'ACTIVE') {
-    expect(service.status).toBe('INACTIVE');
-    expect(live(world)).toEqual([]);
-    return;
-  }
-  const primary = primaryOf(service);
-  if (primary?.rolloutState === 'FAILED') return;
-  // Three tasks at 125 percent leave no room for a fourth: such a deployment waits for a change, as in ECS.
-  const most = mostTasks(service.desiredCount, maximumPercent);
-  const floor = leastHealthy(service.desiredCount, minimumHealthyPercent);
-  if (!world.steady && most <= service.desiredCount && floor >= service.desiredCount) return;
-  expect(world.steady, 'steady').toBe(true);
-  expect(kept(world)).toHaveLength(service.desiredCount);
-  expect(service.deployments).toHaveLength(1);
-  expect(primary?.rolloutState).toBe('COMPLETED');
-  expect(service.stopping).toEqual({});
-}

@@ -14,7 +14,7 @@ import { validDeploymentConfiguration } from './deployment-configuration.ts';
 import { newDeploymentId, newServiceDeploymentId } from './ids.ts';
 import { type ServiceLaunch, serviceLaunch } from './launch.ts';
 import { withDeployment } from './new-deployment.ts';
-import { definitionForService, newRevision } from './revision.ts';
+import { definitionForService, newRevision, refuseWithoutTaskRole } from './revision.ts';
 import { refuseUnbuiltService } from './unbuilt.ts';
 import { serviceView } from './view.ts';
 
@@ -134,6 +134,7 @@ async function firstDeployment(
 ): Promise<Service> {
   if (!input.taskDefinition) throw invalidParameter('TaskDefinition cannot be blank.');
   const definition = await definitionForService(deps, service, input.taskDefinition);
+  if (service.enableExecuteCommand) refuseWithoutTaskRole(definition, 'created');
   const revision = newRevision(
     deps,
     definition,
@@ -161,7 +162,7 @@ function validController({ deploymentController, taskDefinition }: CreateService
   const type = deploymentController?.type ?? 'ECS';
   if (type === 'CODE_DEPLOY')
     throw unsupportedFeature(
-      'The CODE_DEPLOY deployment controller is not supported: this endpoint has neither AWS CodeDeploy nor load balancers.',
+      'The CODE_DEPLOY deployment controller is not supported: this endpoint has neither AWS CodeDeploy nor load balancers. Use the ECS controller, with the BLUE_GREEN strategy where two revisions are to run side by side.',
     );
   if (type === 'EXTERNAL' && taskDefinition)
     throw invalidParameter(

@@ -28,9 +28,13 @@ export function validDeploymentConfiguration(
   checkPercents(configuration);
   checkBreaker(configuration);
   if (configuration.alarms?.enable || configuration.alarms?.alarmNames?.length)
-    throw unsupportedFeature('Deployment alarms are not supported: this endpoint has no CloudWatch alarms.');
+    throw unsupportedFeature(
+      'Deployment alarms are not supported: this endpoint has no CloudWatch alarms. Leave alarms out, or disabled and without names; deploymentCircuitBreaker is there.',
+    );
   if (configuration.earlySuccessCriteria?.enable)
-    throw unsupportedFeature('deploymentConfiguration.earlySuccessCriteria is not supported.');
+    throw unsupportedFeature(
+      'deploymentConfiguration.earlySuccessCriteria is not supported. Leave it out, or disabled.',
+    );
   return checkStrategy(configuration, lambdaEndpoint);
 }
 

@@ -5,7 +5,7 @@ import type { ServiceRevision } from '../../../core/service/service.ts';
 import type { TaskDefinition } from '../../../core/task-definition.ts';
 import { parseTaskDefinitionReference } from '../arn.ts';
 import type { EcsDeps } from '../deps.ts';
-import { clientError } from '../errors.ts';
+import { clientError, invalidParameter } from '../errors.ts';
 import { judgeAgainst } from '../run-task/run-task.ts';
 import { refuseUnmappedVolumes } from '../run-task/volumes.ts';
 import { newRevisionId } from './ids.ts';
@@ -26,6 +26,15 @@ export async function definitionForService(
   if (!definition) throw clientError('TaskDefinition not found.');
   if (definition.status !== 'ACTIVE') throw clientError('TaskDefinition is inactive');
   return definition;
+}
+
+/** @throws InvalidParameterException in the words that ECS has for services */
+export function refuseWithoutTaskRole(definition: TaskDefinition | undefined, done: 'created' | 'updated'): void {
+  if (definition?.body.taskRoleArn === undefined)
+    throw invalidParameter(
+      `The service couldn't be ${done} because a valid taskRoleArn is not being used. Specify a valid task role in ` +
+        'your task definition and try again.',
+    );
 }
 
 export interface RevisionInput {

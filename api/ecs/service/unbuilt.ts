@@ -20,23 +20,30 @@ export function refuseUnbuiltService(input: Asked): void {
   const [balancer] = input.loadBalancers ?? [];
   if (balancer)
     throw invalidParameter(
-      balancer.targetGroupArn
-        ? `The specified target group does not exist: ${balancer.targetGroupArn}. This endpoint has no load balancers.`
-        : 'The specified load balancer does not exist. This endpoint has no load balancers.',
+      `${balancer.targetGroupArn ? `The specified target group does not exist: ${balancer.targetGroupArn}.` : 'The specified load balancer does not exist.'} ` +
+        'This endpoint has no load balancers: leave loadBalancers out, and reach tasks at their private addresses.',
     );
   const [registry] = input.serviceRegistries ?? [];
   if (registry)
     throw invalidParameter(
-      `The specified service registry does not exist: ${registry.registryArn ?? ''}. This endpoint has no AWS Cloud Map.`,
+      `The specified service registry does not exist: ${registry.registryArn ?? ''}. ` +
+        'This endpoint has no AWS Cloud Map: leave serviceRegistries out.',
     );
   if (input.serviceConnectConfiguration?.enabled)
-    throw unsupportedFeature('Service Connect is not supported: this endpoint has no AWS Cloud Map namespaces.');
+    throw unsupportedFeature(
+      'Service Connect is not supported: this endpoint has no AWS Cloud Map namespaces. ' +
+        'Leave serviceConnectConfiguration out, or set its enabled to false.',
+    );
   if (input.volumeConfigurations?.length)
-    throw unsupportedFeature('Amazon EBS volumes, which are configured at launch, are not supported.');
-  if (input.vpcLatticeConfigurations?.length) throw unsupportedFeature('Amazon VPC Lattice is not supported.');
-  if (input.gatewayConnectors?.length) throw unsupportedFeature('gatewayConnectors are not supported.');
+    throw unsupportedFeature(
+      'Amazon EBS volumes, which are configured at launch, are not supported. ' +
+        'Leave volumeConfigurations out, and use bind or EFS volumes in the task definition.',
+    );
+  if (input.vpcLatticeConfigurations?.length)
+    throw unsupportedFeature('Amazon VPC Lattice is not supported. Leave vpcLatticeConfigurations out.');
+  if (input.gatewayConnectors?.length) throw unsupportedFeature('gatewayConnectors are not supported. Leave them out.');
   if (input.monitoring?.metricConfigurations?.length)
-    throw unsupportedFeature('monitoring is not supported: this endpoint has no metrics.');
+    throw unsupportedFeature('monitoring is not supported: this endpoint has no metrics. Leave it out.');
   if (input.placementConstraints?.length)
     throw invalidParameter('Placement constraints are not supported with FARGATE launch type.');
   if (input.placementStrategy?.length)

@@ -1,7 +1,7 @@
 /** UpdateService: some members start a new deployment, others only change how the scheduler goes on. */
 import type { UpdateServiceRequest, UpdateServiceResponse } from '@aws-sdk/client-ecs';
 import type { Cluster } from '../../../core/cluster.ts';
-import { type Deployment, primaryOf, type Service, serviceKey } from '../../../core/service/service.ts';
+import { primaryOf, type Service, serviceKey } from '../../../core/service/service.ts';
 import type { StoredService } from '../../../core/store/store.ts';
 import type { TaskDefinition } from '../../../core/task-definition.ts';
 import type { RequestContext } from '../../operation.ts';
@@ -15,7 +15,7 @@ import { newDeploymentId, newServiceDeploymentId } from './ids.ts';
 import { type ServiceLaunch, serviceLaunch } from './launch.ts';
 import { findActiveService, serviceNotActive, serviceNotFound } from './lookup.ts';
 import { withDeployment } from './new-deployment.ts';
-import { definitionForService, newRevision } from './revision.ts';
+import { definitionForService, newRevision, refuseWithoutTaskRole } from './revision.ts';
 import { refuseUnbuiltService } from './unbuilt.ts';
 import { serviceView } from './view.ts';
 
@@ -29,6 +29,7 @@ export async function updateService(
   refuseUnbuiltService(input);
   refuseForController(found.service, input);
   const definition = await definitionAsked(deps, found.service, input);
+  await refuseExecuteCommand(deps, found.service, input, definition);
   const changed = await deps.store.services.change(found.service, (service, stored) => {
     if (service.status !== 'ACTIVE') throw serviceNotActive();
     const settled = withSettings(deps, service, input, cluster);
@@ -72,6 +73,19 @@ async function definitionAsked(
   if (!taskDefinition && !forceNewDeployment && !networkConfiguration && !platformVersion) return undefined;
   const primary = primaryOf(service)?.revision;
   return await definitionForService(deps, service, taskDefinition || `${primary?.family}:${primary?.revision}`);
+}
+
+/** ECS Exec needs a task role, also where only the next tasks of what runs are to have it. */
+async function refuseExecuteCommand(
+  { store }: EcsDeps,
+  service: Service,
+  { enableExecuteCommand }: UpdateServiceRequest,
+  asked: TaskDefinition | undefined,
+): Promise<void> {
+  const running = primaryOf(service)?.revision;
+  if (!enableExecuteCommand || (!asked && !running)) return;
+  const definition = asked ?? (running && (await store.taskDefinitions.get(service, running)));
+  refuseWithoutTaskRole(definition, 'updated');
 }
 
 function isNewDeployment(service: Service, definition: TaskDefinition, input: UpdateServiceRequest): boolean {
@@ -125,23 +139,22 @@ function withSettings(deps: EcsDeps, service: Service, input: UpdateServiceReque
   };
 }
 
-/** An empty strategy goes back to the launch type. */
+/** An empty strategy goes back to the launch type. What runs keeps what it was started with. */
 function launchChange(
   service: Service,
-  { capacityProviderStrategy: asked }: UpdateServiceRequest,
+  { capacityProviderStrategy: asked, forceNewDeployment }: UpdateServiceRequest,
   cluster: Cluster,
 ): Partial<Service> {
   if (asked === undefined) return {};
   const launch: ServiceLaunch =
     asked.length > 0 ? serviceLaunch({ capacityProviderStrategy: asked }, cluster) : { launchType: 'FARGATE' };
-  return {
-    ...withoutLaunch(launch),
-    deployments: service.deployments.map((each): Deployment => {
-      if (each.status !== 'PRIMARY') return each;
-      const { launchType: _, capacityProviderStrategy: __, ...revision } = each.revision;
-      return { ...each, revision: { ...revision, ...launch } };
-    }),
-  };
+  const strategy = 'launchType' in launch ? [] : launch.capacityProviderStrategy;
+  if (!forceNewDeployment && canonicalJson(strategy) !== canonicalJson(service.capacityProviderStrategy ?? []))
+    throw invalidParameter(
+      'When switching from launch type to capacity provider strategy on an existing service, or making a change to a ' +
+        'capacity provider strategy on a service that is already using one, you must force a new deployment.',
+    );
+  return withoutLaunch(launch);
 }
 
 function withoutLaunch(launch: ServiceLaunch): Partial<Service> {

@@ -1,6 +1,6 @@
 -- Writes a service when nobody wrote since it was read, with its events, its history, and everything that counts it.
 --
--- KEYS[1] service           hash: json, revision, status, started, placing, placingRevision
+-- KEYS[1] service           hash: json, revision, status, started, placing, placingRevision, definitions
 -- ARGV[1] prefix
 -- ARGV[2] service key       account:region:cluster:name
 -- ARGV[3] revision that the change was made from ('' = there was none)
@@ -13,11 +13,12 @@
 --         '' = as it is
 -- ARGV[10] when to look at the service again, milliseconds ('' = not before something happens, 'keep' = as it is)
 -- ARGV[11] when it began to wait for capacity ('' = it does not, 'keep' = as it is)
+-- ARGV[12] task definitions that it may start tasks from, with blanks between: account:region:family:revision
 -- then the number of history entries, and id, time and JSON of each; of events, and their JSON, oldest first; of service
 -- revisions, and id and JSON of each; of tasks that are accounted for, and their ids
 -- Returns the new revision | 'conflict' | 'cluster-inactive'
 local prefix, key, status = ARGV[1], ARGV[2], ARGV[5]
-local before = redis.call('HMGET', KEYS[1], 'revision', 'status')
+local before = redis.call('HMGET', KEYS[1], 'revision', 'status', 'definitions')
 if (before[1] or '') ~= ARGV[3] then return 'conflict' end
 local cluster = prefix .. ':cluster:' .. ARGV[6]
 local isNew = before[2] ~= 'ACTIVE' and status == 'ACTIVE'
@@ -25,8 +26,20 @@ if isNew and redis.call('HGET', cluster, 'status') ~= 'ACTIVE' then return 'clus
 
 -- Never used twice, not even by a service made anew.
 local revision = redis.call('INCR', prefix .. ':record-revisions')
-redis.call('HSET', KEYS[1], 'revision', revision, 'json', ARGV[4], 'status', status)
+redis.call('HSET', KEYS[1], 'revision', revision, 'json', ARGV[4], 'status', status, 'definitions', ARGV[12])
 if ARGV[8] == '1' then redis.call('HDEL', KEYS[1], 'started') end
+
+-- A definition stays for as long as a service may need it, whatever was asked since.
+local function use(definitions, by)
+  for name in string.gmatch(definitions, '%S+') do
+    local definition = prefix .. ':td:' .. name
+    if redis.call('EXISTS', definition) == 1 then redis.call('HINCRBY', definition, 'services', by) end
+  end
+end
+if (before[3] or '') ~= ARGV[12] then
+  use(ARGV[12], 1)
+  use(before[3] or '', -1)
+end
 
 local events = prefix .. ':service-events:' .. key
 local history = prefix .. ':service-deployments:' .. key
@@ -56,7 +69,7 @@ end
 place(prefix .. ':service-timers', ARGV[10])
 place(prefix .. ':service-waiting', ARGV[11])
 
-local at = 12
+local at = 13
 local function counted(each)
   local count = tonumber(ARGV[at])
   at = at + 1
