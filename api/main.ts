@@ -95,6 +95,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
     efs,
     wakeService: serviceQueue.wake,
     lambdaEndpoint: settings.lambdaEndpoint,
+    clusterRuntime: settings.clusterRuntime,
   });
   let port = settings.port;
   const execSite = createExecSite({
@@ -143,6 +144,7 @@ export async function startApi({ settings, redisUrl, log }: ApiOptions): Promise
         healthyAfter: settings.serviceHealthyAfter * 1000,
         ...(settings.lambdaEndpoint && { lambdaEndpoint: settings.lambdaEndpoint }),
         efs,
+        clusterRuntime: settings.clusterRuntime,
         log,
       },
       { jobs: queues, events, prefix: settings.redisPrefix },

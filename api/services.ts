@@ -45,6 +45,8 @@ export interface ServicesNeeds {
   /** See EcsDeps. */
   readonly wakeService?: EcsDeps['wakeService'];
   readonly lambdaEndpoint?: string | undefined;
+  /** See EcsDeps; absent: any. */
+  readonly clusterRuntime?: string;
 }
 
 export interface ApiServices {
@@ -58,7 +60,7 @@ export interface ApiServices {
 
 export function createServices(needs: ServicesNeeds): ApiServices {
   const { redis, prefix, store, vault, clock, newUuid, logs, efs, registry, sessions } = needs;
-  const { wakeService, lambdaEndpoint } = needs;
+  const { wakeService, lambdaEndpoint, clusterRuntime = 'any' } = needs;
   const parameters = createParameterStore(redis, { prefix, vault });
   const secrets = createSecretStore(redis, { prefix, vault });
   const execSessions = createExecSessionStore(redis, prefix);
@@ -74,6 +76,7 @@ export function createServices(needs: ServicesNeeds): ApiServices {
           execSessions,
           clock,
           newUuid,
+          clusterRuntime,
           ...(efs && { efs }),
           ...(wakeService && { wakeService }),
           ...(lambdaEndpoint && { lambdaEndpoint }),

@@ -1,6 +1,6 @@
 /** Errors that core decides and its callers turn into answers. */
 
-/** A worker name is held by another process that is alive. */
+/** A worker name is held by another process that is alive, or by tasks that this process cannot carry on. */
 export class WorkerNameTakenError extends Error {
   override readonly name = 'WorkerNameTakenError';
 }

@@ -3,12 +3,19 @@ import type { Millis, TaskSpec } from './task.ts';
 import type { Worker } from './worker.ts';
 
 export type TaskNeeds = Pick<TaskSpec, 'cpu' | 'memory' | 'cpuArchitecture'> &
-  Partial<Pick<TaskSpec, 'ephemeralStorageGiB'>>;
+  Partial<Pick<TaskSpec, 'ephemeralStorageGiB' | 'runtime'>>;
+
+/** True for workers that could run the task if they had the room. */
+export function suits(task: Pick<TaskNeeds, 'cpuArchitecture' | 'runtime'>, worker: Worker): boolean {
+  return (
+    worker.cpuArchitecture === task.cpuArchitecture && (task.runtime === undefined || worker.runtime === task.runtime)
+  );
+}
 
 export function fits(task: TaskNeeds, worker: Worker, now: Millis): boolean {
   return (
     worker.leaseUntil > now &&
-    worker.cpuArchitecture === task.cpuArchitecture &&
+    suits(task, worker) &&
     worker.cpu - worker.cpuUsed >= task.cpu &&
     worker.memory - worker.memoryUsed >= task.memory &&
     (worker.disk ?? Number.POSITIVE_INFINITY) - (worker.diskUsed ?? 0) >= (task.ephemeralStorageGiB ?? 0) &&
@@ -76,7 +83,7 @@ export function rankForAll(
   const shortLists = new Map<string, readonly Worker[]>();
   const taken = new Map<string, Worker>();
   return tasks.map((task) => {
-    const size = `${task.cpu} ${task.memory} ${task.ephemeralStorageGiB} ${task.cpuArchitecture}`;
+    const size = `${task.cpu} ${task.memory} ${task.ephemeralStorageGiB} ${task.cpuArchitecture} ${task.runtime}`;
     let shortList = shortLists.get(size);
     if (!shortList) {
       // Each task before this one moves one worker down at most, so the best ones for it are among these.

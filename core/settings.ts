@@ -4,6 +4,7 @@ import { availableParallelism, homedir, hostname, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEfsFileSystems } from './efs.ts';
 import { overlap, parseRange, size } from './ipv4.ts';
+import { type RuntimeName, runtimeChoices, runtimes } from './runtime-choice.ts';
 import { isRegion } from './scope.ts';
 
 export interface Settings {
@@ -28,7 +29,9 @@ export interface Settings {
   /** Prefix of every key in Redis; its braces keep all keys in one Redis Cluster slot. */
   readonly redisPrefix: string;
   readonly dockerHost: string | undefined;
-  readonly runtime: 'docker' | 'microvm' | 'fake';
+  readonly runtime: RuntimeName;
+  /** Runtime of the tasks of clusters whose tags name none; `any`: each worker takes them. */
+  readonly clusterRuntime: string;
   /** Folder of kernels, snapshots and converted images of virtual machines. Absolute. */
   readonly microvmCache: string;
   /** GiB of converted images that are kept. */
@@ -178,7 +181,15 @@ export const settingTable: readonly SettingRow[] = [
     'LONGSHORE_RUNTIME',
     'docker',
     'what runs containers: docker, microvm, or fake (for simulations)',
-    oneOf('docker', ['docker', 'microvm', 'fake']),
+    oneOf('docker', runtimes),
+  ),
+  row(
+    'clusterRuntime',
+    '--cluster-runtime',
+    'LONGSHORE_CLUSTER_RUNTIME',
+    'any',
+    'runtime of the tasks of clusters without the tag longshore:runtime: any, docker, microvm, fake',
+    oneOf('any', runtimeChoices),
   ),
   row(
     'microvmCache',

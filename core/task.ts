@@ -1,5 +1,6 @@
 /** What Longshore knows of a task: what was asked for once, what is wanted now, what was observed. */
 import type { KeyValuePair, Tag, TaskOverride } from '@aws-sdk/client-ecs';
+import type { RuntimeName } from './runtime-choice.ts';
 import type { Scope } from './scope.ts';
 
 /** All times in core are milliseconds since the epoch. */
@@ -62,6 +63,8 @@ export interface TaskSpec extends Scope {
   readonly platformVersion: string;
   readonly platformFamily: string;
   readonly cpuArchitecture: 'X86_64' | 'ARM64';
+  /** Only workers with this runtime may take the task; absent: any may. */
+  readonly runtime?: RuntimeName;
   readonly availabilityZone: string;
   readonly subnetId: string;
   readonly securityGroups: readonly string[];

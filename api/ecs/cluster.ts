@@ -28,7 +28,7 @@ import { clusterNotFound, invalidParameter } from './errors.ts';
 import { missing } from './failures.ts';
 import type { EcsHandlers } from './handlers.ts';
 import { canonicalJson, paging } from './pagination.ts';
-import { validTags } from './tag-rules.ts';
+import { validClusterTags } from './tag-rules.ts';
 
 const mostDescribed = 100;
 
@@ -129,7 +129,7 @@ async function newCluster(deps: EcsDeps, caller: Caller, input: CreateClusterReq
     settings: mergeSettings([insights], settings),
     capacityProviders,
     defaultCapacityProviderStrategy: validStrategy(input.defaultCapacityProviderStrategy ?? [], capacityProviders),
-    tags: validTags(input.tags),
+    tags: validClusterTags(input.tags),
     ...(input.configuration && { configuration: validConfiguration(input.configuration) }),
   };
 }

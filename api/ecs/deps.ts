@@ -11,6 +11,8 @@ export interface EcsDeps {
   readonly clock: Clock;
   /** A new random UUID, with dashes. */
   readonly newUuid: () => string;
+  /** Runtime of the tasks of clusters whose tags name none, one of runtimeChoices. */
+  readonly clusterRuntime: string;
   /** Where EFS file systems really are, read anew each time. Absent: nowhere. */
   readonly efs?: () => EfsFileSystems;
   /** Has the scheduler look at a service whose record says so already. Absent: nobody is woken. */

@@ -1,5 +1,6 @@
 /** What ECS accepts as a resource's tags. */
 import type { Tag } from '@aws-sdk/client-ecs';
+import { runtimeChoices, runtimeTag } from '../../core/runtime-choice.ts';
 import { invalidParameter } from './errors.ts';
 
 export const mostTags = 50;
@@ -26,6 +27,23 @@ export function validTags(tags: readonly Tag[] | undefined): readonly Tag[] {
     return { key, value };
   });
   if (valid.length > mostTags) throw invalidParameter(`A resource can have at most ${mostTags} tags.`);
+  return valid;
+}
+
+/**
+ * A cluster's tags, of which one means something to Longshore. Keys that look like one of its own are refused, so that
+ * a slip of the pen does not let tasks run where they should not.
+ * @throws InvalidParameterException naming the tag
+ */
+export function validClusterTags(tags: readonly Tag[] | undefined): readonly Tag[] {
+  const valid = validTags(tags);
+  for (const { key = '', value = '' } of valid) {
+    if (!key.toLowerCase().startsWith('longshore:')) continue;
+    if (key !== runtimeTag)
+      throw invalidParameter(`Tag keys that start with 'longshore:' are reserved: ${key}. There is ${runtimeTag}.`);
+    if (!runtimeChoices.includes(value))
+      throw invalidParameter(`The value of tag '${key}' must be one of ${runtimeChoices.join(', ')}.`);
+  }
   return valid;
 }
 

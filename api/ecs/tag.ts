@@ -8,7 +8,7 @@ import { activeCluster } from './cluster-lookup.ts';
 import type { EcsDeps } from './deps.ts';
 import { invalidParameter } from './errors.ts';
 import type { EcsHandlers } from './handlers.ts';
-import { isReserved, mergeTags, mostTags, validTags } from './tag-rules.ts';
+import { isReserved, mergeTags, mostTags, validClusterTags, validTags } from './tag-rules.ts';
 
 type Edit = (tags: readonly Tag[]) => readonly Tag[];
 
@@ -29,7 +29,8 @@ export function tagHandlers(deps: EcsDeps) {
 
   return {
     TagResource: async (input, { caller }) => {
-      const added = validTags(input.tags);
+      const added =
+        parseArn(input.resourceArn ?? '')?.type === 'cluster' ? validClusterTags(input.tags) : validTags(input.tags);
       if (added.length === 0) throw invalidParameter('Tags cannot be empty.');
       await edit(caller, input.resourceArn, (tags) => limited(mergeTags(tags, added)));
       return {};

@@ -16,6 +16,8 @@ export interface SchedulerDeps {
   readonly healthyAfter: Millis;
   /** Where Lambda functions are invoked; absent: hooks may only name HTTP addresses. */
   readonly lambdaEndpoint?: string;
+  /** Runtime of the tasks of clusters whose tags name none, one of runtimeChoices. */
+  readonly clusterRuntime: string;
   readonly efs?: () => EfsFileSystems;
   readonly log: Logger;
 }

@@ -6,7 +6,7 @@
 import type { Deployment, Service, ServiceKey } from '../../core/service/service.ts';
 import { pauseForCapacity } from '../../core/service-plan/arithmetic.ts';
 import type { Plan, StartGroup } from '../../core/service-plan/draft.ts';
-import { capacityUnavailable, messages } from '../../core/service-plan/messages.ts';
+import { messages } from '../../core/service-plan/messages.ts';
 import { planService } from '../../core/service-plan/plan.ts';
 import type { ServiceLook } from '../../core/store/store.ts';
 import type { Wanted } from '../../core/task.ts';
@@ -104,7 +104,7 @@ async function start(deps: SchedulerDeps, look: ServiceLook, group: StartGroup):
   if (!deployment) return;
   const result = await placeTasks(deps, look, deployment, group.placements);
   if (result !== 'service-changed' && result.unplaced > 0)
-    await waitForCapacity(deps, look, deployment.id, result.reason ?? capacityUnavailable);
+    await waitForCapacity(deps, look, deployment.id, result.reason);
 }
 
 /** Records that placement found no room; the service stands in line, and tries again by itself. */

@@ -1,10 +1,12 @@
 /** Starts tasks of a deployment as RunTask would, fenced by the service's record. */
 import { effectiveTask } from '../../core/overrides.ts';
+import { runtimeFor } from '../../core/runtime-choice.ts';
 import type { Deployment, Service } from '../../core/service/service.ts';
 import { serviceKey } from '../../core/service/service.ts';
 import type { Placement } from '../../core/service-plan/draft.ts';
 import type { StoredService } from '../../core/store/store.ts';
 import type { TaskDefinition } from '../../core/task-definition.ts';
+import { noCapacityReason } from '../ecs/run-task/capacity.ts';
 import { validNetwork } from '../ecs/run-task/network.ts';
 import { validOverrides } from '../ecs/run-task/overrides.ts';
 import { choosePlatform } from '../ecs/run-task/platform.ts';
@@ -12,18 +14,23 @@ import { type Blueprint, newTaskSpec } from '../ecs/run-task/task-spec.ts';
 import { serviceTaskTags } from '../ecs/service/tags.ts';
 import type { SchedulerDeps } from './deps.ts';
 
-/** @returns how many found no place, and why if not for lack of capacity */
+const clusterGone = 'Cluster not found';
+
+/** @returns how many found no place, and why */
 export async function placeTasks(
-  { store, clock, newUuid }: SchedulerDeps,
+  { store, clock, newUuid, clusterRuntime }: SchedulerDeps,
   { service, revision }: Pick<StoredService, 'service' | 'revision'>,
   deployment: Deployment,
   placements: readonly Placement[],
-): Promise<{ readonly unplaced: number; readonly reason?: string } | 'service-changed'> {
+): Promise<{ readonly unplaced: number; readonly reason: string } | 'service-changed'> {
   const { family, revision: number } = deployment.revision;
   // A definition that was deregistered since still runs: services keep what they were given.
   const definition = await store.taskDefinitions.get(service, { family, revision: number });
   if (!definition) return { unplaced: placements.length, reason: 'TaskDefinition not found' };
-  const blueprint = blueprintOf(service, deployment, definition, clock());
+  const [stored] = await store.clusters.get(service, [service.clusterName]);
+  if (!stored) return { unplaced: placements.length, reason: clusterGone };
+  const runtime = runtimeFor(stored.cluster, clusterRuntime);
+  const blueprint = { ...blueprintOf(service, deployment, definition, clock()), runtime };
   const tags = serviceTaskTags(service, definition.tags);
   const result = await store.tasks.place(service, {
     clusterName: service.clusterName,
@@ -33,8 +40,8 @@ export async function placeTasks(
     })),
     service: { key: serviceKey(service), revision, deploymentId: deployment.id },
   });
-  if (result.outcome === 'placed') return { unplaced: result.unplaced };
-  if (result.outcome === 'cluster-inactive') return { unplaced: placements.length, reason: 'Cluster not found' };
+  if (result.outcome === 'placed') return { unplaced: result.unplaced, reason: noCapacityReason(result.lacking) };
+  if (result.outcome === 'cluster-inactive') return { unplaced: placements.length, reason: clusterGone };
   return 'service-changed';
 }
 
@@ -43,7 +50,7 @@ function blueprintOf(
   deployment: Deployment,
   definition: TaskDefinition,
   createdAt: number,
-): Blueprint {
+): Omit<Blueprint, 'runtime'> {
   const { body } = definition;
   const overrides = validOverrides(body);
   const { enableExecuteCommand } = service;

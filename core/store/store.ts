@@ -112,13 +112,16 @@ export interface PlaceRequest {
   readonly service?: { readonly key: ServiceKey; readonly revision: number; readonly deploymentId: string };
 }
 
+/** What is missing, so that no worker could take a task if it had the room; `runtime`: the one that the task asks for. */
+export type Lack = 'workers' | 'architecture' | 'runtime';
+
 export type PlaceResult =
   | {
       readonly outcome: 'placed';
       readonly tasks: readonly Task[];
       readonly unplaced: number;
       /** Whether any worker could take the unplaced tasks if it had the room. */
-      readonly lacking?: 'workers' | 'architecture';
+      readonly lacking?: Lack;
     }
   /**
    * The token was used before: with the same request or with another one. `placed` tasks came of it, `tasks` are those

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { FencedError, WorkersAwayError } from '../errors.ts';
 import { advance, desiredStatus, lastStatus, lifecycle } from '../lifecycle.ts';
-import { fits, mayCome, rankForAll, type TaskNeeds, withTask } from '../placement.ts';
+import { fits, mayCome, rankForAll, suits, type TaskNeeds, withTask } from '../placement.ts';
 import { type Scope, scopeKey } from '../scope.ts';
 import { type Observed, type Task, type TaskSpec, taskKey, type Wanted } from '../task.ts';
 import type { Worker } from '../worker.ts';
@@ -78,7 +78,7 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
       const indexes = indexNames(spec);
       args.push(spec.taskId, taskKey(spec), JSON.stringify(spec), JSON.stringify(wanted), JSON.stringify(fresh));
       args.push(spec.cpu, spec.memory, spec.ephemeralStorageGiB, `${scopeKey(scope)}:${request.clusterName}`);
-      args.push(`${scopeKey(scope)}:${spec.family}:${spec.revision}`);
+      args.push(`${scopeKey(scope)}:${spec.family}:${spec.revision}`, spec.runtime ?? '');
       args.push(ranked.length, ...ranked.map((worker) => worker.name), indexes.length, ...indexes);
     }
     return (await run('place-tasks', token ? [cluster, token] : [cluster], args)) as unknown[];
@@ -107,8 +107,8 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
       for (let round = 0; waiting.length > 0 && round < rounds; round += 1) {
         known = await workers(round > 0);
         const now = Date.now();
-        const some = (suits: (needs: TaskNeeds, worker: Worker, now: number) => boolean) =>
-          waiting.some(({ spec }) => [...known.values()].some((worker) => suits(spec, worker, now)));
+        const some = (can: (needs: TaskNeeds, worker: Worker, now: number) => boolean) =>
+          waiting.some(({ spec }) => [...known.values()].some((worker) => can(spec, worker, now)));
         if (round > 0 && !some(fits)) {
           if (!some(mayCome)) break;
           if (now > deadline && placed.size > 0) break;
@@ -198,10 +198,12 @@ export function createTaskStore(connection: Connection, listWorkers: () => Promi
 
 function lacking(waiting: readonly NewTask[], workers: readonly Worker[]): Pick<Placed, 'lacking'> {
   const living = workers.filter(({ leaseUntil }) => leaseUntil > Date.now());
-  if (waiting.length === 0) return {};
+  const [first] = waiting;
+  if (first === undefined) return {};
   if (living.length === 0) return { lacking: 'workers' };
-  const { cpuArchitecture } = waiting[0]?.spec ?? {};
-  return living.some((worker) => worker.cpuArchitecture === cpuArchitecture) ? {} : { lacking: 'architecture' };
+  if (living.some((worker) => suits(first.spec, worker))) return {};
+  const { cpuArchitecture } = first.spec;
+  return { lacking: living.some((worker) => suits({ cpuArchitecture }, worker)) ? 'runtime' : 'architecture' };
 }
 
 const fields = ['spec', 'wanted', 'observed', 'version', 'revision', 'worker'] as const;

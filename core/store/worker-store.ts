@@ -50,7 +50,7 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
       const take = async (dead: string) =>
         (await run(
           'register-worker',
-          [key(registration.name), `${prefix}:workers`],
+          [key(registration.name), `${prefix}:workers`, tasks(registration.name)],
           [
             registration.name,
             registration.instance,
@@ -61,17 +61,22 @@ export function createWorkerStore({ redis, run, prefix }: Connection): WorkerSto
             registration.memory,
             registration.slots,
             registration.disk ?? '',
+            registration.runtime,
           ],
-        )) as [number, string];
-      const [taken, json] = await take('');
-      if (taken === 1) return;
-      const holder = JSON.parse(json) as WorkerRegistration;
-      const [takenOver] = isDead(holder) ? await take(holder.instance) : [0];
-      if (takenOver !== 1) {
+        )) as [number, string, number?];
+      const first = await take('');
+      const holder = first[0] === 0 ? (JSON.parse(first[1]) as WorkerRegistration) : undefined;
+      const [outcome, runtime, held] = holder && isDead(holder) ? await take(holder.instance) : first;
+      if (outcome === 1) return;
+      if (outcome === 2) {
+        const tasks = `${held} ${held === 1 ? 'task' : 'tasks'}`;
         throw new WorkerNameTakenError(
-          `A worker named ${registration.name} is running already (process ${holder.process.pid}); give this one another name, or wait ${leaseLength / 1000} seconds after the other one ended.`,
+          `Worker ${registration.name} still has ${tasks} with the runtime ${runtime}: start it with LONGSHORE_RUNTIME=${runtime} until they have ended, or give this one another name (--worker-name).`,
         );
       }
+      throw new WorkerNameTakenError(
+        `A worker named ${registration.name} is running already (process ${holder?.process.pid}); give this one another name, or wait ${leaseLength / 1000} seconds after the other one ended.`,
+      );
     },
 
     async open(name, instance, slots) {

@@ -24,12 +24,14 @@ describe('a worker', () => {
   it.each([
     ['has a lease that ran out', { leaseUntil: now }],
     ['has another architecture', { cpuArchitecture: 'ARM64' as const }],
+    ['has another runtime than the task asks for', { runtime: 'docker' }],
     ['has too little CPU left', { cpuUsed: 769 }],
     ['has too little memory left', { memoryUsed: 1537 }],
     ['has no address left', { slotsUsed: 5 }],
   ])('takes no task when it %s', (_, state) => {
-    expect(fits(needs, aWorker, now)).toBe(true);
-    expect(fits(needs, { ...aWorker, ...state }, now)).toBe(false);
+    const asking = { ...needs, runtime: 'fake' as const };
+    expect(fits(asking, aWorker, now)).toBe(true);
+    expect(fits(asking, { ...aWorker, ...state }, now)).toBe(false);
   });
 });
 
@@ -61,10 +63,14 @@ it('ranks for many tasks as for one after the other', () => {
       memoryUsed: fc.nat(2100),
       cpuUsed: fc.nat(1100),
       slotsUsed: fc.nat(6),
+      runtime: fc.constantFrom<string>('docker', 'microvm'),
     }),
     { selector: (one) => one.name, maxLength: 12 },
   );
-  const sizes = fc.array(fc.constantFrom({ ...needs }, { ...needs, cpu: 512, memory: 1024 }), { maxLength: 10 });
+  const sizes = fc.array(
+    fc.constantFrom({ ...needs }, { ...needs, cpu: 512, memory: 1024 }, { ...needs, runtime: 'microvm' as const }),
+    { maxLength: 10 },
+  );
   fc.assert(
     fc.property(workers, sizes, (some, tasks) => {
       let current = some.map((one) => ({ ...aWorker, ...one }));

@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FencedError, WorkerNameTakenError, WorkersAwayError } from '../../core/errors.ts';
 import { connectRedis } from '../../core/redis.ts';
+import type { RuntimeName } from '../../core/runtime-choice.ts';
 import { followStateChanges } from '../../core/store/events.ts';
 import { createStore } from '../../core/store/index.ts';
 import type { NewTask, Store } from '../../core/store/store.ts';
@@ -60,6 +61,31 @@ describe('placement', () => {
   it('tells that no worker has the architecture', async () => {
     await register('w1', { cpuArchitecture: 'ARM64' });
     expect(await place(1)).toMatchObject({ tasks: [], unplaced: 1, lacking: 'architecture' });
+  });
+
+  it('takes only a worker with the runtime that a task asks for, by its newest registration', async () => {
+    await register('w1', { runtime: 'microvm' });
+    expect(await place(1, { runtime: 'docker' })).toMatchObject({ tasks: [], unplaced: 1, lacking: 'runtime' });
+    await register('w2', { runtime: 'docker' });
+    const both = await place(12, { runtime: 'microvm' });
+    expect(both).toMatchObject({ tasks: { length: 8 }, unplaced: 4 });
+    expect(both.outcome === 'placed' && both.tasks.every(({ spec }) => spec.worker === 'w1')).toBe(true);
+    // The picture of the workers that placement starts from is old by now.
+    await register('w2', { runtime: 'microvm', instance: 'i-w2-again' }, () => true);
+    expect(await place(1, { runtime: 'docker' })).toMatchObject({ tasks: [], unplaced: 1, lacking: 'runtime' });
+  });
+
+  it('lets no worker change its runtime under its tasks', async () => {
+    await register('w1', { runtime: 'microvm' });
+    const task = await placeOne();
+    const again = register('w1', { runtime: 'docker', instance: 'other' }, () => true);
+    await expect(again).rejects.toThrow(
+      /Worker w1 still has 1 task with the runtime microvm: start it with LONGSHORE_/,
+    );
+    await register('w1', { runtime: 'microvm', instance: 'third' }, () => true);
+    const stop = { code: 'UserInitiated' as const, reason: '', at: 1 };
+    await store.tasks.observe(task, 'third', ({ observed }) => ({ ...observed, stop, stoppedAt: 1 }));
+    await register('w1', { runtime: 'docker', instance: 'other' }, () => true);
   });
 
   it('waits for a worker whose lease ran out while Redis or the worker was away', async () => {
@@ -300,9 +326,9 @@ async function register(name: string, of: Partial<WorkerRegistration> = {}, isDe
 
 async function place(
   count: number,
-  more: { token?: { value: string; requestDigest: string }; startedBy?: string } = {},
+  more: { token?: { value: string; requestDigest: string }; startedBy?: string; runtime?: RuntimeName } = {},
 ) {
-  const tasks = Array.from({ length: count }, () => newTask(more.startedBy));
+  const tasks = Array.from({ length: count }, () => newTask(more));
   return await store.tasks.place(scope, {
     tasks,
     clusterName: 'default',
@@ -317,7 +343,7 @@ async function placeOne() {
 }
 
 let made = 0;
-function newTask(startedBy?: string): NewTask {
+function newTask({ startedBy, runtime }: { startedBy?: string; runtime?: RuntimeName } = {}): NewTask {
   made += 1;
   const spec: Omit<TaskSpec, 'worker'> = {
     ...scope,
@@ -327,6 +353,7 @@ function newTask(startedBy?: string): NewTask {
     revision: 1,
     group: 'family:f',
     ...(startedBy === undefined ? {} : { startedBy }),
+    ...(runtime === undefined ? {} : { runtime }),
     cpu: 256,
     memory: 512,
     ephemeralStorageGiB: 20,

@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import {
   ContinueServiceDeploymentCommand,
+  CreateClusterCommand,
   CreateTaskSetCommand,
   DeleteClusterCommand,
   DeleteServiceCommand,
@@ -10,6 +11,7 @@ import {
   DescribeClustersCommand,
   DescribeServiceDeploymentsCommand,
   DescribeServiceRevisionsCommand,
+  DescribeServicesCommand,
   DescribeTaskSetsCommand,
   type ECSClient,
   GetTaskProtectionCommand,
@@ -101,6 +103,19 @@ describe.concurrent('services', () => {
     const again = await untilStable(ecs, name);
     expect(again.events).toHaveLength(3);
     await remove(name);
+  });
+
+  test('of a cluster whose runtime no worker has say so', async () => {
+    const tags = [{ key: 'longshore:runtime', value: 'microvm' }];
+    await ecs.send(new CreateClusterCommand({ clusterName: 'apart', tags }));
+    await create(ecs, 'apart', 'runs', { cluster: 'apart' });
+    await eventually('an event with the reason', async () => {
+      const { services } = await ecs.send(new DescribeServicesCommand({ cluster: 'apart', services: ['apart'] }));
+      return services?.[0]?.events?.find(({ message }) =>
+        message?.includes('No Longshore worker has the runtime that the cluster asks for'),
+      );
+    });
+    await ecs.send(new DeleteServiceCommand({ cluster: 'apart', service: 'apart', force: true }));
   });
 
   test('a rolling deployment leaves one deployment, and a history of two', async () => {

@@ -66,6 +66,7 @@ export interface ApiStackOptions {
   /** Called when a service needs a look. Default: nobody looks. */
   readonly wakeService?: (service: string) => void;
   readonly lambdaEndpoint?: string;
+  readonly clusterRuntime?: string;
   /** Bytes of logs that are kept. */
   readonly logsLimit?: number;
 }

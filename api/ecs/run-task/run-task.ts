@@ -1,9 +1,10 @@
 /** RunTask: judge the request as a whole, then record and place its tasks in one step. */
 import { createHash } from 'node:crypto';
-import { ConflictException, type Failure, type RunTaskRequest, type RunTaskResponse } from '@aws-sdk/client-ecs';
+import { ConflictException, type RunTaskRequest, type RunTaskResponse } from '@aws-sdk/client-ecs';
 import { taskArn } from '../../../core/arn.ts';
 import { effectiveContainers, effectiveTask } from '../../../core/overrides.ts';
-import type { PlaceRequest, PlaceResult } from '../../../core/store/store.ts';
+import { runtimeFor } from '../../../core/runtime-choice.ts';
+import type { Lack, PlaceRequest, PlaceResult } from '../../../core/store/store.ts';
 import type { Task } from '../../../core/task.ts';
 import type { TaskDefinitionBody } from '../../../core/task-definition.ts';
 import type { Caller, RequestContext } from '../../operation.ts';
@@ -12,6 +13,7 @@ import type { EcsDeps } from '../deps.ts';
 import { clusterNotFound, invalidParameter, unsupportedFeature } from '../errors.ts';
 import { canonicalJson } from '../pagination.ts';
 import { taskView } from '../task-view.ts';
+import { noCapacity } from './capacity.ts';
 import { definitionToRun } from './definition.ts';
 import { chooseProviders } from './launch.ts';
 import { validNetwork } from './network.ts';
@@ -22,16 +24,6 @@ import { tagsOfNewTask } from './tags.ts';
 import { type Blueprint, newTaskSpec } from './task-spec.ts';
 import { refuseUnbuilt } from './unbuilt.ts';
 import { refuseUnmappedVolumes } from './volumes.ts';
-
-const noCapacity: Failure = {
-  reason: 'Capacity is unavailable at this time. Please try again later or in a different availability zone',
-};
-
-/** Fargate never lacks these, so it has no words for them. */
-const details = {
-  workers: 'No Longshore worker is running.',
-  architecture: "No Longshore worker has processors of the task definition's runtimePlatform.cpuArchitecture.",
-} as const;
 
 export async function runTask(
   deps: EcsDeps,
@@ -63,17 +55,16 @@ export async function runTask(
 
 function answer(
   tasks: readonly Task[],
-  { unplaced, lacking }: { readonly unplaced: number; readonly lacking?: keyof typeof details },
+  { unplaced, lacking }: { readonly unplaced: number; readonly lacking?: Lack },
 ): RunTaskResponse {
-  const failure = lacking === undefined ? noCapacity : { ...noCapacity, detail: details[lacking] };
   return {
     tasks: tasks.map((task) => taskView(task, { tags: true })),
-    failures: Array.from({ length: unplaced }, () => failure),
+    failures: Array.from({ length: unplaced }, () => noCapacity(lacking)),
   };
 }
 
 async function place(
-  { store, clock, newUuid, efs }: EcsDeps,
+  { store, clock, newUuid, efs, clusterRuntime }: EcsDeps,
   input: RunTaskRequest,
   { caller, count, token }: { readonly caller: Caller; readonly count: number; readonly token: Token | undefined },
 ): Promise<PlaceResult> {
@@ -87,6 +78,7 @@ async function place(
     ...judged,
     scope: caller,
     clusterName: cluster.name,
+    runtime: runtimeFor(cluster, clusterRuntime),
     definition,
     startedBy,
     createdAt: clock(),

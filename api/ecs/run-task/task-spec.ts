@@ -2,6 +2,7 @@
 import type { TaskOverride } from '@aws-sdk/client-ecs';
 import { availabilityZone } from '../../../core/network-interface.ts';
 import { effectiveContainers, effectiveTask } from '../../../core/overrides.ts';
+import type { RuntimeName } from '../../../core/runtime-choice.ts';
 import type { Scope } from '../../../core/scope.ts';
 import type { NewTask } from '../../../core/store/store.ts';
 import type { Millis, TaskContainerSpec } from '../../../core/task.ts';
@@ -13,6 +14,8 @@ import type { Platform } from './platform.ts';
 export interface Blueprint {
   readonly scope: Scope;
   readonly clusterName: string;
+  /** What the cluster asks for; undefined: any. */
+  readonly runtime: RuntimeName | undefined;
   readonly definition: TaskDefinition;
   readonly overrides: TaskOverride;
   readonly network: TaskNetwork;
@@ -59,6 +62,7 @@ export function newTaskSpec(
     memory,
     ephemeralStorageGiB,
     ...platform,
+    ...(common.runtime !== undefined && { runtime: common.runtime }),
     availabilityZone: availabilityZone(scope.region, subnetId),
     subnetId,
     securityGroups: network.securityGroups,

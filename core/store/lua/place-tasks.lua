@@ -14,6 +14,7 @@
 -- ARGV[8] the service's deployment that the tasks belong to
 -- then for each task:
 --   id, task key, spec, wanted, observed, cpu units, MiB, GiB of storage, cluster key, definition key,
+--   runtime ('' = any),
 --   number of candidates, worker names..., number of indexes, index names...
 -- Returns {'token', request digest, ids} | {'cluster-inactive'} | {'service-changed'} | {'placed', worker name or '' for each task}
 local prefix, request, digest, tokenLife, longest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -41,9 +42,9 @@ local at = 9
 while at <= #ARGV do
   local id, key, spec, wanted, observed = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
   local cpu, memory, disk = tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7])
-  local cluster, definition = ARGV[at + 8], ARGV[at + 9]
-  local candidates = tonumber(ARGV[at + 10])
-  local firstCandidate = at + 11
+  local cluster, definition, runtime = ARGV[at + 8], ARGV[at + 9], ARGV[at + 10]
+  local candidates = tonumber(ARGV[at + 11])
+  local firstCandidate = at + 12
   local indexes = tonumber(ARGV[firstCandidate + candidates])
   local firstIndex = firstCandidate + candidates + 1
   at = firstIndex + indexes
@@ -54,10 +55,10 @@ while at <= #ARGV do
     for c = firstCandidate, firstCandidate + candidates - 1 do
       local worker = prefix .. ':worker:' .. ARGV[c]
       local has = redis.call('HMGET', worker, 'leaseUntil', 'cpu', 'cpuUsed', 'memory', 'memoryUsed', 'slots', 'slotsUsed',
-        'disk', 'diskUsed')
+        'disk', 'diskUsed', 'runtime')
       -- A worker without a number does not count storage.
       local offered = tonumber(has[8] or '')
-      if has[1] and tonumber(has[1]) > now
+      if has[1] and tonumber(has[1]) > now and (runtime == '' or runtime == has[10])
         and has[2] - has[3] >= cpu and has[4] - has[5] >= memory and has[6] - has[7] >= 1
         and (not offered or offered - (has[9] or 0) >= disk) then
         chosen = ARGV[c]
