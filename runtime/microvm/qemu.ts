@@ -34,9 +34,9 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
     version,
     guest.identity,
     acceleration,
-    kiloHertz,
     cpus()[0]?.model,
-    machine('', 'TCG'),
+    kernelWords(acceleration, kiloHertz),
+    machine('', acceleration),
   ]);
   const kvmGroup = acceleration === 'kvm' ? (await stat('/dev/kvm')).gid : undefined;
 
@@ -78,9 +78,7 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
       '-initrd',
       '/guest/initramfs',
       '-append',
-      `console=ttyS0 quiet panic=-1 rdinit=/init tsc=reliable cryptomgr.notests${
-        acceleration === 'tcg' ? ` tsc_early_khz=${kiloHertz}` : ''
-      }`,
+      kernelWords(acceleration, kiloHertz),
     ];
     const memory = origin.kind === 'boot' ? '/vm/memory,share=on' : '/snapshot/memory,share=off';
     const args = [
@@ -116,6 +114,11 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
     (child.stderr as unknown as { unref(): void } | null)?.unref();
     return said;
   }
+}
+
+function kernelWords(acceleration: QemuOptions['acceleration'], kiloHertz: number): string {
+  const always = 'console=ttyS0 quiet panic=-1 rdinit=/init tsc=reliable cryptomgr.notests';
+  return acceleration === 'tcg' ? `${always} tsc_early_khz=${kiloHertz}` : always;
 }
 
 /**
