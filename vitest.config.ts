@@ -4,7 +4,6 @@ import { defineConfig } from 'vitest/config';
 const alone = [
   'test/volumes/resources.test.ts',
   'test/runtime/docker.test.ts',
-  'test/runtime/docker-network.test.ts',
   'test/runtime/microvm.test.ts',
 ];
 

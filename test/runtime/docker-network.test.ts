@@ -172,7 +172,7 @@ describe.skipIf(skipReason)(skipReason ? `networks (skipped: ${skipReason})` : '
     });
 
     it('gives parallel sandboxes an address each', async () => {
-      const ids = Array.from({ length: choice === 'direct' ? 30 : 6 }, (_, index) => `many-${index}`);
+      const ids = Array.from({ length: choice === 'direct' ? 12 : 6 }, (_, index) => `many-${index}`);
       const many = await Promise.all(ids.map((id) => driver.createSandbox(sandboxConfig(id))));
       expect(distinct(addressesOf(many))).toBe(ids.length);
       expect(distinct(many.map(({ macAddress }) => macAddress))).toBe(ids.length);
