@@ -1,12 +1,23 @@
-/** Output of real containers in their log streams: whole, in order and once, whichever process is killed meanwhile. */
+/** Output of real containers in their log streams: whole, in order and once, whatever happens meanwhile. */
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  CloudWatchLogsClient,
+  CreateLogStreamCommand,
+  GetLogEventsCommand,
+  PutLogEventsCommand,
+} from '@aws-sdk/client-cloudwatch-logs';
 import type { ECSClient } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { engineMissing, makeBusyboxImage, type TestImage } from '../runtime/images.ts';
 import { eventually } from '../support/eventually.ts';
 import { nothingLeft } from '../support/leftovers.ts';
 import { createInstance, type Instance, type RoleProcess } from '../support/processes.ts';
+import { fillDisk, mountSmallDisk, noSmallDisk } from '../support/small-disk.ts';
 import { createDefaultCluster, idOf, register, run, until, untilStopped } from '../support/tasks.ts';
 
 const missing = await engineMissing();
@@ -19,32 +30,42 @@ describe.skipIf(missing !== undefined)(`output of containers on Docker ${missing
   let worker: RoleProcess;
   let ecs: ECSClient;
   let logs: CloudWatchLogsClient;
+  /** Where logs are kept. */
+  let disk: string;
+  let unmount = () => {};
 
   beforeAll(async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'longshore-'));
+    disk = join(dataDir, 'logs-store');
+    mkdirSync(disk);
+    if (noSmallDisk === '') unmount = mountSmallDisk(disk, 32);
     image = await makeBusyboxImage(`longshore-test-${randomBytes(4).toString('hex')}`, '1');
-    instance = await createInstance({ runtime: 'docker' });
+    instance = await createInstance({ runtime: 'docker', dataDir });
     [api, worker] = await Promise.all([instance.startApi(), instance.startWorker()]);
     ecs = instance.client({ maxAttempts: 10 });
     await createDefaultCluster(ecs);
-    logs = new CloudWatchLogsClient({
-      endpoint: instance.endpoint,
-      region: 'us-east-1',
-      credentials: instance.credential,
-      maxAttempts: 10,
-    });
+    logs = logsClient(10);
   });
   afterAll(async () => {
     logs?.destroy();
     if (instance) await nothingLeft(instance).finally(instance.close);
+    unmount();
+    if (disk) rmSync(dirname(disk), { recursive: true, force: true });
     await image?.remove();
   });
 
-  async function start(family: string, script: string): Promise<string> {
+  function logsClient(maxAttempts: number): CloudWatchLogsClient {
+    const { endpoint, credential: credentials } = instance;
+    return new CloudWatchLogsClient({ endpoint, region: 'us-east-1', credentials, maxAttempts });
+  }
+
+  async function start(family: string, script: string, more: Record<string, string> = {}): Promise<string> {
     const options = {
       'awslogs-group': group,
       'awslogs-region': 'us-east-1',
       'awslogs-stream-prefix': family,
       'awslogs-create-group': 'true',
+      ...more,
     };
     await register(
       ecs,
@@ -62,13 +83,15 @@ describe.skipIf(missing !== undefined)(`output of containers on Docker ${missing
     return task;
   }
 
-  async function messagesOf(family: string, task: string): Promise<readonly string[]> {
+  const messagesOf = async (family: string, task: string) => await messagesIn(`${family}/app/${idOf(task)}`);
+
+  async function messagesIn(logStreamName: string): Promise<readonly string[]> {
     const found: string[] = [];
     for (let nextToken: string | undefined; ; ) {
       const { events = [], nextForwardToken } = await logs.send(
         new GetLogEventsCommand({
           logGroupName: group,
-          logStreamName: `${family}/app/${idOf(task)}`,
+          logStreamName,
           startFromHead: true,
           nextToken,
         }),
@@ -119,5 +142,69 @@ describe.skipIf(missing !== undefined)(`output of containers on Docker ${missing
     expect(parts).toHaveLength(5);
     expect(parts.join('') === 'a'.repeat(size)).toBe(true);
     expect(messages.slice(-2)).toEqual(['b\ufffd\ufffdc\0d', 'ü']);
+    if (existsSync(aws)) expect((await tail('odd', task)).join('\n')).toBe(messages.join('\n'));
   });
+
+  const aws = '/usr/bin/aws';
+
+  /** What the AWS CLI shows of a stream. */
+  async function tail(family: string, task: string): Promise<readonly string[]> {
+    const { accessKeyId, secretAccessKey } = instance.credential;
+    const args = ['logs', 'tail', group, '--log-stream-names', `${family}/app/${idOf(task)}`, '--format', 'short'];
+    const { stdout } = await promisify(execFile)(aws, ['--endpoint-url', instance.endpoint, ...args], {
+      maxBuffer: 2 ** 24,
+      env: {
+        PATH: process.env.PATH,
+        LC_ALL: 'C.UTF-8',
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secretAccessKey,
+        AWS_DEFAULT_REGION: 'us-east-1',
+      },
+    });
+    // Each begins with its time.
+    return stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.slice('2026-01-01T00:00:00 '.length));
+  }
+
+  test.skipIf(noSmallDisk !== '')(
+    `a full disk refuses what cannot be kept, and holds up a container's lines until there is room${noSmallDisk}`,
+    async () => {
+      const lines = 300;
+      const task = await start(
+        'patient',
+        `i=0; while [ $i -lt ${lines} ]; do i=$((i+1)); echo line $i; [ $((i % 10)) = 0 ] && sleep 0.1; done`,
+        { mode: 'blocking' },
+      );
+      await atLeast('patient', task, 20);
+      await logs.send(new CreateLogStreamCommand({ logGroupName: group, logStreamName: 'noise' }));
+      const ballast = join(disk, 'ballast');
+      fillDisk(ballast);
+      const impatient = logsClient(1);
+      const acknowledged: string[] = [];
+      const put = async () => {
+        const message = randomBytes(2 ** 15).toString('hex');
+        const logEvents = [{ timestamp: Date.now(), message }];
+        await impatient.send(new PutLogEventsCommand({ logGroupName: group, logStreamName: 'noise', logEvents }));
+        acknowledged.push(message);
+      };
+      const refusal = { name: 'ServiceUnavailableException', $metadata: { httpStatusCode: 500 } };
+      const filling = async () => {
+        while (acknowledged.length < 1000) await put();
+      };
+      await expect(filling()).rejects.toMatchObject(refusal);
+      await expect(put()).rejects.toMatchObject(refusal);
+      const held = await messagesOf('patient', task);
+      expect(await messagesIn('noise')).toEqual(acknowledged);
+      rmSync(ballast);
+      await untilStopped(ecs, task);
+      const expected = Array.from({ length: lines }, (_, index) => `line ${index + 1}`);
+      expect(held).toEqual(expected.slice(0, held.length));
+      expect(await messagesOf('patient', task)).toEqual(expected);
+      await put();
+      expect(await messagesIn('noise')).toEqual(acknowledged);
+      impatient.destroy();
+    },
+  );
 });

@@ -1,7 +1,7 @@
 /** No room left in the data directory: calls are refused, nothing that was acknowledged is lost, and all goes on later. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { loadOrCreateCredentials } from '../../api/credentials.ts';
 import { compiled } from '../support/compiled.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/processes.ts';
-import { mountSmallDisk, noSmallDisk } from '../support/small-disk.ts';
+import { fillDisk, mountSmallDisk, noSmallDisk } from '../support/small-disk.ts';
 import { createDefaultCluster, list, register, run, runCommand, stop, until } from '../support/tasks.ts';
 
 describe.skipIf(noSmallDisk !== '')(`a full disk${noSmallDisk}`, () => {
@@ -38,13 +38,13 @@ describe.skipIf(noSmallDisk !== '')(`a full disk${noSmallDisk}`, () => {
     await until(ecs, before, 'RUNNING');
 
     const ballast = join(dataDir, 'ballast');
-    fill(ballast);
+    fillDisk(ballast);
     // Redis has nothing left to write on sooner or later, and then acknowledges nothing.
     const acknowledged: string[] = [];
     await eventually('RunTask to be refused', async () => {
       try {
         acknowledged.push(...(await run(ecs, 'runs')));
-        fill(ballast);
+        fillDisk(ballast);
         return undefined;
       } catch (error) {
         return (error as Error).name === 'ServerException' ? true : undefined;
@@ -107,20 +107,3 @@ describe.skipIf(noSmallDisk !== '')(`a full disk${noSmallDisk}`, () => {
     return child;
   }
 });
-
-/** Writes until there is no room for one more byte. */
-function fill(path: string): void {
-  const file = openSync(path, 'a');
-  try {
-    for (let size = 2 ** 20; size >= 1; ) {
-      try {
-        writeSync(file, Buffer.alloc(size, 1));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-        size = Math.floor(size / 2);
-      }
-    }
-  } finally {
-    closeSync(file);
-  }
-}
