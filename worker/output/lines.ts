@@ -21,6 +21,8 @@ export interface Resume {
   readonly after?: string;
   /** Chunks beyond that which were delivered all the same, because another stream's line had not ended. */
   readonly ahead?: Readonly<Partial<Record<LogChunk['stream'], number>>>;
+  /** Bytes that were delivered of the chunk that comes next in a stream. */
+  readonly within?: Readonly<Partial<Record<LogChunk['stream'], number>>>;
 }
 
 export interface LineOptions {
@@ -40,17 +42,26 @@ export interface Lines {
   readonly pending: boolean;
 }
 
+/** A place in the chunks, and when what is there was written. */
+interface Start {
+  /** Number of the chunk. */
+  readonly chunk: number;
+  /** Bytes of the chunk before it. */
+  readonly offset: number;
+  readonly at: number;
+}
+
+interface Part extends Start {
+  readonly bytes: Buffer;
+}
+
 /** The beginning of an event of one stream. */
 interface Unit {
-  /** Number of the chunk that it begins in. */
-  readonly chunk: number;
-  readonly at: number;
+  readonly start: Start;
   /** Lines of it that are complete. */
   lines: string;
-  /** Parts of the line that is not, and where it begins. */
-  parts: Buffer[];
-  lineChunk: number;
-  lineAt: number;
+  /** Of the line that is not. */
+  parts: Part[];
   bytes: number;
 }
 
@@ -68,6 +79,7 @@ export function createLines(options: LineOptions, from: Resume): Lines {
   let before: string | undefined = from.after;
   let number = 0;
   const ahead: Partial<Record<Source, number>> = { ...from.ahead };
+  const within: Partial<Record<Source, number>> = { ...from.within };
 
   function add(chunk: LogChunk): readonly OutputEvent[] {
     const toSkip = ahead[chunk.stream] ?? 0;
@@ -79,74 +91,64 @@ export function createLines(options: LineOptions, from: Resume): Lines {
     }
     const events: Omit<OutputEvent, 'resume'>[] = [];
     const at = chunk.at ?? clock();
-    let data = Buffer.from(chunk.data.buffer, chunk.data.byteOffset, chunk.data.byteLength);
-    while (data.length > 0) {
-      const end = data.indexOf(lineFeed);
-      const part = end < 0 ? data : data.subarray(0, end);
-      take(chunk.stream, at, part, end >= 0, events);
-      data = end < 0 ? data.subarray(data.length) : data.subarray(end + 1);
+    const data = Buffer.from(chunk.data.buffer, chunk.data.byteOffset, chunk.data.byteLength);
+    let offset = within[chunk.stream] ?? 0;
+    delete within[chunk.stream];
+    while (offset < data.length) {
+      const end = data.indexOf(lineFeed, offset);
+      const bytes = data.subarray(offset, end < 0 ? data.length : end);
+      take(chunk.stream, { chunk: number, offset, at, bytes }, end >= 0, events);
+      offset = end < 0 ? data.length : end + 1;
     }
     if (remembered.length > mostRemembered) for (const source of inOrder()) close(source, events);
     return withResume(events);
   }
 
-  function take(
-    source: Source,
-    at: number,
-    part: Buffer,
-    isLine: boolean,
-    events: Omit<OutputEvent, 'resume'>[],
-  ): void {
+  function take(source: Source, part: Part, isLine: boolean, events: Omit<OutputEvent, 'resume'>[]): void {
+    const { at, bytes } = part;
     // The usual case: a whole line that is an event.
-    if (isLine && startsEvent === undefined && part.length <= longest && !open.has(source)) {
-      if (part.length > 0) tell({ source, at, message: text(part) }, events);
+    if (isLine && startsEvent === undefined && bytes.length <= longest && !open.has(source)) {
+      if (bytes.length > 0) tell({ source, at, message: text(bytes) }, events);
       return;
     }
-    let unit = open.get(source);
-    let whole = part;
-    if (unit !== undefined && size(unit) + part.length > longest && size(unit) > 0) {
-      // After a crash at this very moment the character would be lost, which is better than to tell its chunk twice.
-      whole = Buffer.concat([takeBrokenCharacter(unit), part]);
-      close(source, events);
-      unit = undefined;
-    }
-    if (unit === undefined) {
-      unit = newUnit(at);
-      open.set(source, unit);
-    }
-    for (let rest = whole; rest.length > 0; ) {
-      const piece = rest.subarray(0, characterEdge(rest, longest));
-      if (unit.parts.length === 0) {
-        unit.lineChunk = number;
-        unit.lineAt = at;
-      }
-      unit.parts.push(piece);
-      unit.bytes += piece.length;
-      rest = rest.subarray(piece.length);
-      if (rest.length > 0) {
-        close(source, events);
-        unit = newUnit(at);
-        open.set(source, unit);
-      }
-    }
-    if (isLine) endLine(source, unit, events);
+    let unit = open.get(source) ?? newUnit(part);
+    if (bytes.length > 0) unit.parts.push(part);
+    unit.bytes += bytes.length;
+    while (size(unit) > longest) unit = cut(source, unit, part, events);
+    open.set(source, unit);
+    if (isLine) endLine(source, unit, part, events);
   }
 
-  function newUnit(at: number, chunk = number): Unit {
-    return { chunk, at, lines: '', parts: [], bytes: 0, lineChunk: chunk, lineAt: at };
+  function newUnit({ chunk, offset, at }: Start, parts: Part[] = []): Unit {
+    return { start: { chunk, offset, at }, lines: '', parts, bytes: bytesOf(parts) };
   }
 
-  function endLine(source: Source, unit: Unit, events: Omit<OutputEvent, 'resume'>[]): void {
+  /** Tells what there is room for in an event; returns what is left. */
+  function cut(source: Source, unit: Unit, newest: Part, events: Omit<OutputEvent, 'resume'>[]): Unit {
+    const [first = newest] = unit.parts;
+    if (unit.lines !== '') {
+      tell({ source, at: unit.start.at, message: unit.lines }, events);
+      return newUnit(first, unit.parts);
+    }
+    const line = joined(unit.parts);
+    const edge = characterEdge(line, longest);
+    tell({ source, at: unit.start.at, message: text(line.subarray(0, edge)) }, events);
+    const rest = partsFrom(unit.parts, edge);
+    return newUnit(rest[0] ?? first, rest);
+  }
+
+  function endLine(source: Source, unit: Unit, newest: Part, events: Omit<OutputEvent, 'resume'>[]): void {
     if (startsEvent === undefined) {
       close(source, events);
       return;
     }
-    const line = text(Buffer.concat(unit.parts));
+    const line = text(joined(unit.parts));
+    const [first = newest] = unit.parts;
     unit.parts = [];
     unit.bytes = 0;
     if (startsEvent.test(line) && unit.lines !== '') {
       close(source, events);
-      open.set(source, { ...newUnit(unit.lineAt, unit.lineChunk), lines: line });
+      open.set(source, { ...newUnit(first), lines: line });
     } else unit.lines = unit.lines === '' ? line : `${unit.lines}\n${line}`;
   }
 
@@ -154,9 +156,9 @@ export function createLines(options: LineOptions, from: Resume): Lines {
     const unit = open.get(source);
     open.delete(source);
     if (unit === undefined) return;
-    const line = unit.parts.length > 0 ? text(Buffer.concat(unit.parts)) : '';
+    const line = text(joined(unit.parts));
     const message = unit.lines === '' ? line : line === '' ? unit.lines : `${unit.lines}\n${line}`;
-    if (message !== '') tell({ source, at: unit.at, message }, events);
+    if (message !== '') tell({ source, at: unit.start.at, message }, events);
   }
 
   /** Replacement characters are longer than what they stand for. */
@@ -176,7 +178,7 @@ export function createLines(options: LineOptions, from: Resume): Lines {
 
   /** What began first is told first. */
   function inOrder(): readonly Source[] {
-    return [...open].sort(([, one], [, other]) => one.chunk - other.chunk).map(([source]) => source);
+    return [...open].sort(([, one], [, other]) => one.start.chunk - other.start.chunk).map(([source]) => source);
   }
 
   function withResume(events: readonly Omit<OutputEvent, 'resume'>[]): readonly OutputEvent[] {
@@ -193,12 +195,20 @@ export function createLines(options: LineOptions, from: Resume): Lines {
       forget(number);
       return before === undefined ? {} : { after: before };
     }
-    const first = Math.min(...[...open.values()].map(({ chunk }) => chunk));
+    const first = Math.min(...[...open.values()].map(({ start }) => start.chunk));
     forget(first - 1);
     const delivered: Partial<Record<Source, number>> = {};
     for (const { number: at, source } of remembered)
-      if (at < (open.get(source)?.chunk ?? Number.POSITIVE_INFINITY)) delivered[source] = (delivered[source] ?? 0) + 1;
-    return { ...(before !== undefined && { after: before }), ahead: delivered };
+      if (at < (open.get(source)?.start.chunk ?? Number.POSITIVE_INFINITY))
+        delivered[source] = (delivered[source] ?? 0) + 1;
+    const partly = [...open].filter(([, { start }]) => start.offset > 0);
+    return {
+      ...(before !== undefined && { after: before }),
+      ahead: delivered,
+      ...(partly.length > 0 && {
+        within: Object.fromEntries(partly.map(([source, { start }]) => [source, start.offset])),
+      }),
+    };
   }
 
   /** Everything up to this chunk is delivered. */
@@ -222,33 +232,33 @@ export function createLines(options: LineOptions, from: Resume): Lines {
   };
 }
 
+/** With the line feed between what is complete and what is not. */
 function size({ lines, bytes }: Unit): number {
-  return Buffer.byteLength(lines) + bytes;
+  return lines === '' ? bytes : Buffer.byteLength(lines) + 1 + bytes;
+}
+
+function bytesOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+function joined(parts: readonly Part[]): Buffer {
+  return Buffer.concat(parts.map(({ bytes }) => bytes));
+}
+
+/** Without their first bytes. */
+function partsFrom(parts: readonly Part[], edge: number): Part[] {
+  let left = edge;
+  return parts.flatMap((part) => {
+    const gone = Math.min(left, part.bytes.length);
+    left -= gone;
+    if (gone === part.bytes.length) return [];
+    return [{ ...part, offset: part.offset + gone, bytes: part.bytes.subarray(gone) }];
+  });
 }
 
 /** What is no UTF-8 becomes replacement characters. */
 function text(bytes: Buffer): string {
   return bytes.toString('utf8');
-}
-
-/** Removes from the end of a unit's last line what is not yet a whole character, and returns it. */
-function takeBrokenCharacter(unit: Unit): Buffer {
-  const line = Buffer.concat(unit.parts);
-  const edge = line.length - brokenBytes(line);
-  unit.parts = edge > 0 ? [line.subarray(0, edge)] : [];
-  unit.bytes -= line.length - edge;
-  return line.subarray(edge);
-}
-
-/** How many bytes at the end begin a character that is not complete. */
-function brokenBytes(bytes: Buffer): number {
-  for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
-    const byte = bytes[bytes.length - back] ?? 0;
-    if (isContinuation(byte)) continue;
-    const needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return needed > back ? back : 0;
-  }
-  return 0;
 }
 
 /** Where to cut so that at most `most` bytes come before and no character is cut in two. */
