@@ -79,6 +79,11 @@ export interface Driver {
   logs(handle: ContainerHandle, options: LogOptions): AsyncIterable<LogChunk>;
   exec(handle: ContainerHandle, config: ExecConfig): Promise<ExecSession>;
   stats(handle: ContainerHandle): Promise<ContainerStats>;
+  /**
+   * Bytes on disk of what a sandbox's containers have written into their root file systems; drivers that keep volumes on
+   * the same disk count them too. It may take a walk through all of it.
+   */
+  storageUsed(sandboxId: string): Promise<number>;
 
   /** Everything of ours on this host, except the warm pool. */
   recover(): Promise<readonly RecoveredSandbox[]>;
@@ -389,6 +394,8 @@ export interface CpuDetails {
   readonly inKernelMode: number;
   /** CPU time of the whole host, all its cores together. */
   readonly ofHost?: number;
+  /** CPU time on each of the host's cores, nanoseconds. */
+  readonly byCore?: readonly number[];
   /** Cores that the host has. */
   readonly cores?: number;
   readonly throttling?: { readonly periods: number; readonly throttledPeriods: number; readonly throttledTime: number };

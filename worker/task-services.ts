@@ -8,6 +8,7 @@ import type { Driver, HostService } from '../runtime/driver.ts';
 import { startApiForwarder } from './api-forwarder.ts';
 import { createAsker } from './metadata/asker.ts';
 import { metadataAddress, startMetadataServer } from './metadata/server.ts';
+import { createStorageReadings } from './metadata/storage.ts';
 import type { NetworkRange } from './network-range.ts';
 import type { TaskDirectory } from './task-directory.ts';
 import type { Surroundings } from './task-environment.ts';
@@ -47,6 +48,7 @@ export async function openTaskServices(options: TaskServicesOptions): Promise<Ta
   const readKey = async () => await readSecretsKey(secretsKeyPath(settings));
   const own = createTaskRoles(readKey, ownRoles(createSessionIssuer(readKey, clock)), clock);
   const roles = settings.taskCredentials === 'own' ? own : createTaskRoles(readKey, rolesElsewhere(settings), clock);
+  const storage = createStorageReadings(driver, clock);
   const { separateNetworks } = await driver.capabilities();
   const metadata =
     gateway && separateNetworks
@@ -54,7 +56,14 @@ export async function openTaskServices(options: TaskServicesOptions): Promise<Ta
           host: gateway,
           taskAt: directory.at,
           askerOf: (task) =>
-            createAsker(task, { network: range, roles, ownRoles: own, endpoint, readings: options.readings }),
+            createAsker(task, {
+              network: range,
+              roles,
+              ownRoles: own,
+              endpoint,
+              readings: options.readings,
+              storage,
+            }),
           clock,
           log,
         })

@@ -46,7 +46,7 @@ import {
 import { removeContainerById } from './remove.ts';
 import { createSandbox, discardPooled, makePooled, removeSandbox } from './sandbox.ts';
 import { noNetwork } from './sandbox-network.ts';
-import { readStats } from './stats.ts';
+import { readStats, storageUsed } from './stats.ts';
 import { listCables } from './veth.ts';
 import { createTurns, makeVolumes, removeAllVolumes, removeVolumes, sandboxesWithVolumes } from './volumes.ts';
 
@@ -244,6 +244,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
     exec: async (handle, config) => execContainer(await context(), handle, config),
     stats: async (handle) => readStats(await context(), handle),
+    storageUsed: async (sandboxId) => storageUsed(await context(), sandboxId),
 
     async recover() {
       const ready = await context();

@@ -9,6 +9,7 @@ import {
 } from '../driver.ts';
 import type { Context } from './context.ts';
 import { failure, statusOf } from './engine.ts';
+import { OWNER, SANDBOX } from './names.ts';
 
 export async function readStats(context: Context, { id, name, sandboxId }: ContainerHandle): Promise<ContainerStats> {
   try {
@@ -38,6 +39,17 @@ export async function readStats(context: Context, { id, name, sandboxId }: Conta
   }
 }
 
+export async function storageUsed({ engine, names }: Context, sandboxId: string): Promise<number> {
+  const containers = await engine.call((docker) =>
+    docker.listContainers({
+      all: true,
+      size: true,
+      filters: { label: [`${OWNER}=${names.owner}`, `${SANDBOX}=${sandboxId}`] },
+    }),
+  );
+  return (containers as readonly { readonly SizeRw?: number }[]).reduce((sum, { SizeRw = 0 }) => sum + SizeRw, 0);
+}
+
 interface MemoryStats {
   readonly usage?: number;
   readonly max_usage?: number;
@@ -50,6 +62,7 @@ function cpuDetails({ cpu_usage, system_cpu_usage, online_cpus, throttling_data 
     inUserMode: cpu_usage.usage_in_usermode,
     inKernelMode: cpu_usage.usage_in_kernelmode,
     ofHost: system_cpu_usage,
+    byCore: cpu_usage.percpu_usage,
     cores: online_cpus,
     throttling: throttling_data && {
       periods: throttling_data.periods,

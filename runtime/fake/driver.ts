@@ -322,6 +322,7 @@ export function createFakeDriver(options: FakeDriverOptions): Driver {
       find(handle);
       return { at: clock.now(), cpuNanoseconds: 0, memoryBytes: 0 };
     },
+    storageUsed: async () => 0,
 
     async recover() {
       open();

@@ -32,7 +32,7 @@ import { groupsIn, listRecorded, recover, takeBack } from './recover.ts';
 import { registryImages } from './registry-images.ts';
 import { checkSandbox, removeMachine, removeSandbox, sizeFor, takeMachine } from './sandbox.ts';
 import { openSnapshots } from './snapshot.ts';
-import { readStats } from './stats.ts';
+import { readStats, storageUsed } from './stats.ts';
 import type { MachineSize } from './vmm.ts';
 
 /** Milliseconds that a pull may go without progress. */
@@ -216,6 +216,7 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
     },
     exec: async (handle, config) => await execContainer(await opened(), handle, config),
     stats: async (handle) => await readStats(await opened(), handle),
+    storageUsed: async (sandboxId) => await storageUsed(await opened(), sandboxId),
 
     recover: async () => (opening ? await recover(await opening) : await listRecorded(machinesFolder)),
     async clean() {

@@ -1,4 +1,6 @@
 /** What a container uses right now, by its control group in the guest. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type ContainerHandle, type ContainerStats, DriverError } from '../driver.ts';
 import { AgentError } from './agent.ts';
 import { findContainer } from './container.ts';
@@ -27,6 +29,14 @@ export async function readStats(context: Context, handle: ContainerHandle): Prom
     if (error instanceof AgentError) throw new DriverError('not-found', `Container ${handle.name} is gone.`);
     throw error;
   }
+}
+
+/** What the sandbox's disk holds; volumes lie on it too. */
+export async function storageUsed({ machines }: Context, sandboxId: string): Promise<number> {
+  const machine = machines.get(sandboxId);
+  if (!machine) throw new DriverError('not-found', `Sandbox ${sandboxId} is gone.`);
+  const { blocks } = await stat(join(machine.folder, 'disks', 'scratch'));
+  return blocks * 512;
 }
 
 function numberIn(text: string | undefined, name: string): number {

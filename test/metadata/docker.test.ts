@@ -81,8 +81,11 @@ describe.skipIf(missing !== undefined)(`the metadata endpoint ${missing ?? ''}`,
       IPv4Addresses: [address],
       AttachmentIndex: 0,
     });
+    await shell(web, 'head -c 3145728 /dev/zero > /tmp/three');
     const task = await get(web, '$ECS_CONTAINER_METADATA_URI_V4/task');
+    expect(task.EphemeralStorageMetrics.Utilized).toBeGreaterThanOrEqual(3);
     expect(task).toMatchObject({
+      EphemeralStorageMetrics: { Reserved: 20_480 },
       Cluster: 'arn:aws:ecs:us-east-1:000000000000:cluster/default',
       TaskARN: web,
       Family: 'web',
@@ -106,6 +109,9 @@ describe.skipIf(missing !== undefined)(`the metadata endpoint ${missing ?? ''}`,
     const all = await get(web, '$ECS_CONTAINER_METADATA_URI_V4/task/stats');
     expect(Object.keys(all)).toHaveLength(2);
     expect(Object.keys(all)[0]).toBe(stats.id);
+    // Its own limit, and where it has none its task's: never what the host has.
+    const limits = Object.values(all).map((each) => (each as typeof stats).memory_stats.limit / 2 ** 20);
+    expect(limits).toEqual([128, 512]);
   });
 
   test('no task reads another’s, nor does anybody without a task', async () => {
@@ -117,6 +123,27 @@ describe.skipIf(missing !== undefined)(`the metadata endpoint ${missing ?? ''}`,
     expect(await refused(other, 'http://169.254.170.2/v2/credentials/')).toContain('400 Bad Request');
     expect(await refused(other, 'http://169.254.170.2/latest/meta-data/')).toContain('404 Not Found');
     expect(await refused(other, 'http://169.254.169.254/latest/meta-data/')).not.toContain('404');
+  });
+
+  test('an address that a task gives itself leads nowhere', async () => {
+    const address = await shell(web, "ip -4 -o addr show eth0 | tr -s ' ' | cut -d ' ' -f 4 | cut -d / -f 1");
+    const path = await shell(web, 'echo $ECS_CONTAINER_METADATA_URI_V4/task');
+    const net = `--net=/proc/${await pidOf(instance, idOf(other), 'app')}/ns/net`;
+    const inOther = async (...words: readonly string[]) =>
+      (await promisify(execFile)('nsenter', [net, ...words])).stdout.trim();
+    const ask = `
+      const options = { localAddress: process.argv[1], timeout: 2000 };
+      const request = require('node:http').get(process.argv[2], options, ({ statusCode }) => end(statusCode));
+      const end = (answer) => { console.log(answer); process.exit(); };
+      request.on('timeout', () => end('silence')).on('error', ({ code }) => end(code));`;
+    await inOther('ip', 'address', 'add', `${address}/32`, 'dev', 'eth0');
+    try {
+      expect(await inOther(process.execPath, '--eval', ask, address, path)).toMatch(/^(silence|E[A-Z]+)$/);
+    } finally {
+      await inOther('ip', 'address', 'del', `${address}/32`, 'dev', 'eth0');
+    }
+    // The same request from its own address is answered: with nothing.
+    expect(await inOther(process.execPath, '--eval', ask, '', path)).toBe('404');
   });
 
   test('an unmodified SDK finds region, endpoint and credentials by itself', async () => {

@@ -6,6 +6,8 @@ import { describeTask, type Subject } from '../../worker/metadata/describe.ts';
 import { dockerStats, networkRate } from '../../worker/metadata/docker-stats.ts';
 import { createRateLimit } from '../../worker/metadata/rate-limit.ts';
 import { type Asker, answerMetadata } from '../../worker/metadata/routes.ts';
+import { createStorageReadings } from '../../worker/metadata/storage.ts';
+import type { RunningTask } from '../../worker/task-runner.ts';
 
 const spec = {
   accountId: '111122223333',
@@ -17,6 +19,7 @@ const spec = {
   serviceName: 'shop',
   cpu: 512,
   memory: 1024,
+  ephemeralStorageGiB: 20,
   availabilityZone: 'us-east-1b',
   containers: [
     { name: 'app', image: 'app:1', essential: true, id: 'c1', runtimeId: 'abc-1', cpu: 0, hasHealthCheck: true },
@@ -77,6 +80,13 @@ describe('a task', () => {
     });
   });
 
+  test('what it uses of its disk, in version 4 and where it is known', () => {
+    const all = { ...subject(task({ app: running, side: running })), storageUsed: 261.4 * 2 ** 20 };
+    expect(describeTask(all, 'v4')).toMatchObject({ EphemeralStorageMetrics: { Utilized: 261, Reserved: 20_480 } });
+    for (const told of [describeTask(all, 'v3'), describeTask({ ...all, storageUsed: undefined }, 'v4')])
+      expect(told).not.toHaveProperty('EphemeralStorageMetrics');
+  });
+
   test.each([
     ['before any image', {}, 'NONE'],
     ['when one waits', { app: running, side: { imageDigest: 'sha256:2' } }, 'PULLED'],
@@ -125,6 +135,37 @@ describe('statistics', () => {
       tx_bytes_per_sec: 0,
     });
   });
+});
+
+test('a disk is looked at when somebody asks, once for all who ask at the time, and not again for half a minute', async () => {
+  let now = at;
+  const asked: string[] = [];
+  const sizes = [5, undefined, 7];
+  const driver = {
+    async storageUsed(id: string) {
+      const size = sizes[asked.push(id) - 1];
+      if (size === undefined) throw new Error('no engine');
+      return size;
+    },
+  };
+  const readings = createStorageReadings(driver, () => now);
+  const started = new Map([['app', { handle: { sandboxId: 's', name: 'app', id: 'x' } }]]);
+  const of = { started, log: { debug: () => {} } } as unknown as RunningTask;
+  expect(await Promise.all([readings.of(of), readings.of(of)])).toEqual([5, 5]);
+  now += 29_000;
+  expect(await readings.of(of)).toBe(5);
+  expect(asked).toEqual(['s']);
+  // What is older is told while a newer one is found out.
+  for (const [known, times] of [
+    [5, 2],
+    [5, 3],
+    [7, 3],
+  ] as const) {
+    now += times === 3 ? 1 : 2000;
+    expect([await readings.of(of), asked.length]).toEqual([known, times]);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await readings.of({ ...of, started: new Map() } as RunningTask)).toBeUndefined();
 });
 
 test('a task may ask 60 times at once and 40 times a second', () => {

@@ -1,12 +1,13 @@
 /** A running task as the metadata endpoint asks about it. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { DriverError } from '../../runtime/driver.ts';
+import { type ContainerStats, DriverError } from '../../runtime/driver.ts';
 import type { TaskRoles } from '../task-role.ts';
 import type { RunningTask } from '../task-runner.ts';
 import type { Readings } from '../usage.ts';
 import type { Subject } from './describe.ts';
 import { type ProtectionNeeds, taskProtection } from './protection.ts';
 import type { Asker } from './routes.ts';
+import type { StorageReadings } from './storage.ts';
 
 export interface AskerNeeds {
   readonly network: Subject['network'];
@@ -15,6 +16,7 @@ export interface AskerNeeds {
   readonly ownRoles: TaskRoles;
   readonly endpoint: ProtectionNeeds['endpoint'];
   readonly readings: Readings;
+  readonly storage: StorageReadings;
 }
 
 /** Milliseconds that the record of a start is waited for. */
@@ -23,10 +25,15 @@ const recordPatience = 1000;
 export function createAsker(task: RunningTask, needs: AskerNeeds): Asker {
   const { recorder, context } = task;
   return {
-    async subject({ fresh = false } = {}) {
+    async subject({ fresh = false, storage = false } = {}) {
       if (fresh) await recorder.refresh();
       await firstStart(task);
-      return { task: recorder.task, containers: task.containers, network: needs.network };
+      return {
+        task: recorder.task,
+        containers: task.containers,
+        network: needs.network,
+        ...(storage && { storageUsed: await needs.storage.of(task) }),
+      };
     },
     role: async (credentialsId) =>
       (await needs.roles.credentialsId(task)) === credentialsId ? await needs.roles.credentials(task) : undefined,
@@ -35,7 +42,7 @@ export function createAsker(task: RunningTask, needs: AskerNeeds): Asker {
       const watched = task.started.get(container);
       if (!watched || recorder.task.observed.containers[container]?.finishedAt !== undefined) return undefined;
       try {
-        const now = await context.driver.stats(watched.handle);
+        const now = withinTask(await context.driver.stats(watched.handle), recorder.task.spec.memory);
         const earlier = needs.readings.before(task, container);
         needs.readings.note(task, container, now);
         return { now, earlier };
@@ -51,6 +58,11 @@ export function createAsker(task: RunningTask, needs: AskerNeeds): Asker {
       return await taskProtection(spec, { endpoint: needs.endpoint, credentials }, body);
     },
   };
+}
+
+/** A container without a limit of its own has its task's, not its host's. @param memory MiB of the task */
+function withinTask(stats: ContainerStats, memory: number): ContainerStats {
+  return { ...stats, memoryLimitBytes: Math.min(stats.memoryLimitBytes ?? Number.POSITIVE_INFINITY, memory * 2 ** 20) };
 }
 
 /** Whoever asks runs already, though that may not be on record yet. */

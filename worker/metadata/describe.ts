@@ -16,6 +16,8 @@ export interface Subject {
   readonly containers: readonly ContainerDefinition[];
   /** The worker's range. */
   readonly network: { readonly subnet: string; readonly gateway: string };
+  /** Bytes that the task uses of its ephemeral storage; absent: not known. */
+  readonly storageUsed?: number | undefined;
 }
 
 /** The agent's words, RESOURCES_PROVISIONED left out: nobody waits for it on Fargate. */
@@ -44,10 +46,15 @@ export function describeTask(subject: Subject, version: Version): object {
     Containers: spec.containers
       .filter(({ name }) => known(subject.task, name) !== 'NONE')
       .map((container) => describeContainer(subject, container, version)),
-    ...(version === 'v4' && {
-      FaultInjectionEnabled: false,
-    }),
+    ...(version === 'v4' && { ...storage(subject), FaultInjectionEnabled: false }),
   };
+}
+
+/** MiB, as Fargate tells it. */
+function storage({ task, storageUsed }: Subject): object {
+  if (storageUsed === undefined) return {};
+  const metrics = { Utilized: Math.round(storageUsed / 2 ** 20), Reserved: task.spec.ephemeralStorageGiB * 1024 };
+  return { EphemeralStorageMetrics: metrics };
 }
 
 export function describeContainer(subject: Subject, container: TaskContainerSpec, version: Version): object {

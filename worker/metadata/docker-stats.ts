@@ -51,6 +51,7 @@ function cpuStats({ cpuNanoseconds, cpu }: { readonly cpuNanoseconds: number; re
   return {
     cpu_usage: {
       total_usage: cpuNanoseconds,
+      ...(cpu?.byCore && { percpu_usage: cpu.byCore }),
       usage_in_kernelmode: cpu?.inKernelMode ?? 0,
       usage_in_usermode: cpu?.inUserMode ?? 0,
     },

@@ -16,8 +16,8 @@ export interface MetadataRequest {
 
 /** The task that a request comes from; undefined as a whole: from somewhere else. */
 export interface Asker {
-  /** @param fresh with what is wanted read anew */
-  subject(options?: { readonly fresh?: boolean }): Promise<Subject>;
+  /** @param fresh with what is wanted read anew; `storage` with what it uses of its disk */
+  subject(options?: { readonly fresh?: boolean; readonly storage?: boolean }): Promise<Subject>;
   /** undefined: the task has no role, or this is not the id of its credentials. */
   role(credentialsId: string): Promise<RoleCredentials | undefined>;
   /** Notes what went wrong: the answer does not tell. */
@@ -55,7 +55,10 @@ export async function answerMetadata(request: MetadataRequest, asker: Asker | un
 const notFound = text(404, '404 page not found\n');
 
 async function metadata(version: 'v3' | 'v4', id: string, asked: Asked, asker: Asker | undefined): Promise<Answer> {
-  const subject = await asker?.subject({ fresh: asked === 'taskWithTags' });
+  const subject = await asker?.subject({
+    fresh: asked === 'taskWithTags',
+    storage: version === 'v4' && (asked === 'task' || asked === 'taskWithTags'),
+  });
   const container = subject && containerOf(subject.task, id);
   if (!asker || !subject || !container) return unknown(version, id, asked);
   switch (asked) {
