@@ -96,6 +96,7 @@ export function consumeTaskJobs(
       // A job that was handed out while Redis died, unheard, is handed out again; twice does no harm.
       lockDuration,
       stalledInterval: lockDuration,
+      maxStalledCount: sharedJobs.maxStalledCount,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 100 },
     },

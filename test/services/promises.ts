@@ -1,5 +1,6 @@
 /** What ECS promises of a service at every step, whatever happens to it, checked in the world of `world.ts`. */
 import { serviceView } from '../../api/ecs/service/view.ts';
+import { lifecycle } from '../../core/lifecycle.ts';
 import { primaryOf } from '../../core/service/service.ts';
 import { leastHealthy, mostTasks } from '../../core/service-plan/arithmetic.ts';
 import type { Plan } from '../../core/service-plan/draft.ts';
@@ -71,9 +72,9 @@ function checkCounts({ service, tasks }: World): void {
   for (const { deploymentId, lastStatus } of tasks.values()) {
     counts[deploymentId] ??= { running: 0, pending: 0 };
     const count = counts[deploymentId];
-    if (lastStatus === 'RUNNING') [count.running, running] = [count.running + 1, running + 1];
-    if (lastStatus === 'PENDING' || lastStatus === 'PROVISIONING')
-      [count.pending, pending] = [count.pending + 1, pending + 1];
+    const { counted } = lifecycle[lastStatus];
+    if (counted === 'running') [count.running, running] = [count.running + 1, running + 1];
+    if (counted === 'pending') [count.pending, pending] = [count.pending + 1, pending + 1];
   }
   const view = serviceView({ service, counts }, { events: [], tags: false });
   const sum = (each: 'runningCount' | 'pendingCount') =>

@@ -1,17 +1,19 @@
 /**
  * Scheduler, worker and Redis are killed at random moments while several services are deployed and scaled: at every
- * moment no more tasks than allowed and no fewer than promised, one PRIMARY deployment, and in the end what was wanted.
+ * moment no more tasks than allowed and no fewer than promised, one PRIMARY deployment, counts that are those of the
+ * tasks, and in the end what was wanted.
  * Set LONGSHORE_TEST_ROUNDS for more rounds, LONGSHORE_TEST_SEED for other moments.
  */
-import { DeleteServiceCommand, type ECSClient } from '@aws-sdk/client-ecs';
+import { DeleteServiceCommand, type ECSClient, ListTasksCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { lifecycle } from '../../core/lifecycle.ts';
 import { primaryOf, serviceKey } from '../../core/service/service.ts';
 import { isLive } from '../../core/service-plan/service-task.ts';
 import type { ServiceLook } from '../../core/store/store.ts';
 import { type Chance, chanceOf, eventually, moment, seed } from '../support/eventually.ts';
 import { createInstance, type Instance, type RoleProcess, simulatedStarts } from '../support/processes.ts';
-import { createDefaultCluster, register } from '../support/tasks.ts';
-import { create, update } from './support.ts';
+import { createDefaultCluster, idOf, register } from '../support/tasks.ts';
+import { create, describeService, update } from './support.ts';
 
 const rounds = Number(process.env.LONGSHORE_TEST_ROUNDS ?? 4);
 const names = ['alpha', 'beta', 'gamma'] as const;
@@ -54,8 +56,8 @@ test(`${rounds} kills during deployments (seed ${seed})`, { timeout: 60_000 + ro
     while (!watching.signal.aborted) {
       // While Redis is away there is nothing to see.
       for (const [name, promise] of promises)
-        await lookAt(name).then(
-          (look) => broken.push(...violations(look, promise)),
+        await observe(name, promise).then(
+          (found) => broken.push(...found),
           () => {},
         );
       await moment(50);
@@ -96,6 +98,66 @@ async function lookAt(name: string): Promise<ServiceLook> {
   const look = await instance.store.services.look(serviceKey({ ...scope, clusterName: 'default', name }));
   if (!look) throw new Error(`${name} is not there.`);
   return look;
+}
+
+/**
+ * What is wrong with a service now. Reads are not of one moment: what is told through the API is compared with the
+ * tasks only when these were the same before and after. A task's state never comes back, so they were the same between.
+ */
+async function observe(name: string, promise: Promised): Promise<readonly string[]> {
+  const before = await lookAt(name);
+  const told = await askApi(name).catch(() => undefined);
+  const after = await lookAt(name);
+  const isStill = pictureOf(before) === pictureOf(after);
+  return [
+    ...violations(after, promise),
+    ...(isStill ? miscounted(after) : []),
+    ...(isStill && told ? mistold(after, told) : []),
+  ];
+}
+
+const pictureOf = ({ revision, counts, tasks }: ServiceLook): string =>
+  JSON.stringify([revision, counts, [...tasks].sort((a, b) => a.id.localeCompare(b.id))]);
+
+async function askApi(name: string) {
+  const [service, listed] = await Promise.all([
+    describeService(ecs, name),
+    ecs.send(new ListTasksCommand({ serviceName: name })),
+  ]);
+  return { service, listed: (listed.taskArns ?? []).map(idOf).sort() };
+}
+
+const countOf = (tasks: ServiceLook['tasks'], counter: 'running' | 'pending') =>
+  tasks.filter(({ lastStatus }) => lifecycle[lastStatus].counted === counter).length;
+
+/** Counts that are not those of the tasks, and tasks of deployments that the service does not have. */
+function miscounted({ service, tasks, counts }: ServiceLook): string[] {
+  const owners = new Set([...service.deployments.map(({ id }) => id), ...Object.keys(counts)]);
+  const strangers = tasks.filter(
+    (task) => isLive(task) && !service.deployments.some(({ id }) => id === task.deploymentId),
+  );
+  const wrong = [...owners].flatMap((id) => {
+    const own = tasks.filter(({ deploymentId }) => deploymentId === id);
+    const there = { running: countOf(own, 'running'), pending: countOf(own, 'pending') };
+    const { running = 0, pending = 0 } = counts[id] ?? {};
+    return running === there.running && pending === there.pending
+      ? []
+      : [`${service.name} counts ${JSON.stringify(counts[id])} of ${id}, there are ${JSON.stringify(there)}`];
+  });
+  return [...wrong, ...strangers.map(({ id }) => `${service.name} has ${id} of a deployment that is not there`)];
+}
+
+function mistold({ service: { name }, tasks }: ServiceLook, told: Awaited<ReturnType<typeof askApi>>): string[] {
+  const { runningCount, pendingCount, deployments = [] } = told.service;
+  const counts = { runningCount: countOf(tasks, 'running'), pendingCount: countOf(tasks, 'pending') };
+  const wanted = tasks.filter(({ stopping }) => !stopping).map(({ id }) => id);
+  const sum = deployments.reduce((total, deployment) => total + (deployment.runningCount ?? 0), 0);
+  return [
+    ...(runningCount === counts.runningCount && pendingCount === counts.pendingCount && sum === runningCount
+      ? []
+      : [`${name} tells of ${runningCount} + ${pendingCount}, ${sum} in deployments: ${JSON.stringify(counts)}`]),
+    ...(wanted.sort().join() === told.listed.join() ? [] : [`${name} lists ${told.listed}, wanted are ${wanted}`]),
+  ];
 }
 
 function violations({ service, tasks }: ServiceLook, { most, least }: Promised): string[] {
