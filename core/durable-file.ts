@@ -28,6 +28,14 @@ export async function writeWhole(file: FileHandle, bytes: Uint8Array, position: 
   }
 }
 
+/** The same for bytes that come in pieces. */
+export async function writeAll(file: FileHandle, pieces: readonly Uint8Array[], position: number): Promise<void> {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const { bytesWritten } = await file.writev(pieces as Uint8Array[], position);
+  if (bytesWritten < length)
+    await writeWhole(file, Buffer.concat(pieces).subarray(bytesWritten), position + bytesWritten);
+}
+
 export async function orAbsent<Value>(pending: Promise<Value>): Promise<Value | undefined> {
   try {
     return await pending;

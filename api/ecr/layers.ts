@@ -1,4 +1,6 @@
 /** Layers, part by part: what clients without the OCI protocol push and pull with. */
+import { Readable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 import {
   EmptyUploadException,
   InvalidLayerException,
@@ -11,8 +13,9 @@ import {
 } from '@aws-sdk/client-ecr';
 import { fullPath } from '../../core/registry/address.ts';
 import { AppendError, DigestError } from '../../core/registry/blob-store.ts';
-import { isDigest } from '../../core/registry/digest.ts';
-import { appendToUpload, beginUpload, finishUpload, uploadSize } from '../../core/registry/uploads.ts';
+import { digestOf, isDigest } from '../../core/registry/digest.ts';
+import { appendToUpload, beginUpload, finishUpload, uploadedParts } from '../../core/registry/uploads.ts';
+import type { UploadedParts } from '../../core/store/blob-index.ts';
 import type { StoredRepository } from '../../core/store/repository-store.ts';
 import type { EcrDeps, EcrHandlers } from './deps.ts';
 import { inRegistry, invalidParameter, type NamedRepository, repositoryNotFound } from './errors.ts';
@@ -44,42 +47,41 @@ export function layerHandlers(deps: EcrDeps) {
 
     InitiateLayerUpload: async (input, { caller }) => {
       const found = await findRepository(deps, caller, input, 'InitiateLayerUpload');
-      return { uploadId: await beginUpload(deps, found), partSize };
+      return { uploadId: await beginUpload(deps, found, 'ecr'), partSize };
     },
 
+    /** A part counts once it is noted: what a kill or a full disk left of it gives way to the next try. */
     UploadLayerPart: async (input, { caller }) => {
       const found = await findRepository(deps, caller, input, 'UploadLayerPart');
       const { uploadId = '', partFirstByte = 0, partLastByte = 0, layerPartBlob = new Uint8Array() } = input;
       const named = nameOf(found, input);
-      const size = await sizeOf(deps, found, uploadId, named);
-      const refuse = (why: string, valid: number) => {
-        throw new InvalidLayerPartException({
+      const parts = await partsOf(deps, found, uploadId, named);
+      const answer = { registryId: named.registryId, repositoryName: named.name, uploadId };
+      const refuse = (why: string, valid: number) =>
+        new InvalidLayerPartException({
+          ...answer,
           message: `The layer part with the bytes ${partFirstByte} to ${partLastByte} is not valid: ${why}`,
-          registryId: named.registryId,
-          repositoryName: named.name,
-          uploadId,
           lastValidByteReceived: valid - 1,
           $metadata: {},
         });
-      };
-      if (partFirstByte !== size) refuse(`the next byte of the upload is ${size}`, size);
       if (partLastByte - partFirstByte + 1 !== layerPartBlob.length || layerPartBlob.length === 0)
-        refuse(`the part has ${layerPartBlob.length} bytes`, size);
-      const whole = (async function* () {
-        yield layerPartBlob;
-      })();
-      const now = await appendToUpload(deps, uploadId, whole, { from: size }).catch((error: unknown) => {
+        throw refuse(`the part has ${layerPartBlob.length} bytes`, parts.size);
+      const newest = { from: partFirstByte, digest: digestOf(layerPartBlob) };
+      // Sent again, as a client does that was not answered.
+      if (partLastByte + 1 === parts.size && isDeepStrictEqual(newest, parts.newest))
+        return { ...answer, lastByteReceived: partLastByte };
+      if (partFirstByte !== parts.size) throw refuse(`the next byte of the upload is ${parts.size}`, parts.size);
+      const whole = Readable.from([layerPartBlob]);
+      const options = { from: partFirstByte, replace: true, length: layerPartBlob.length };
+      const size = await appendToUpload(deps, uploadId, whole, options).catch((error: unknown) => {
         if (!(error instanceof AppendError)) throw error;
         if (error.kind === 'unknown') throw uploadNotFound(uploadId, named);
-        return refuse(`the next byte of the upload is ${error.size}`, error.size);
+        throw refuse(`the next byte of the upload is ${error.size}`, error.size);
       });
-      await deps.index.notePart(uploadId, layerPartBlob.length < smallestPart);
-      return {
-        registryId: named.registryId,
-        repositoryName: named.name,
-        uploadId,
-        lastByteReceived: Number(now) - 1,
-      };
+      const hasSmallPart = Boolean(parts.hasSmallPart || parts.endsSmall);
+      const endsSmall = layerPartBlob.length < smallestPart;
+      await deps.index.noteParts(uploadId, { size, newest, endsSmall, hasSmallPart });
+      return { ...answer, lastByteReceived: partLastByte };
     },
 
     CompleteLayerUpload: async (input, { caller }) => {
@@ -88,13 +90,13 @@ export function layerHandlers(deps: EcrDeps) {
       const named = nameOf(found, input);
       if (!isDigest(layerDigest))
         throw invalidParameter('layerDigests', "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'");
-      const size = await sizeOf(deps, found, uploadId, named);
+      const { size, hasSmallPart } = await partsOf(deps, found, uploadId, named);
       if (size === 0)
         throw new EmptyUploadException({
           message: 'The specified layer upload does not contain any layer parts.',
           $metadata: {},
         });
-      if ((await deps.index.upload(uploadId))?.hasSmallPart)
+      if (hasSmallPart)
         throw new LayerPartTooSmallException({ message: 'Layer parts must be at least 5 MiB in size.', $metadata: {} });
       const [known] = await deps.index.sizes(found.repository.id, [layerDigest]);
       if (known !== undefined)
@@ -103,8 +105,10 @@ export function layerHandlers(deps: EcrDeps) {
           $metadata: {},
         });
       try {
-        if ((await finishUpload(deps, found, uploadId, layerDigest)) === undefined) throw repositoryNotFound(named);
+        if ((await finishUpload(deps, found, uploadId, layerDigest, size)) === undefined)
+          throw repositoryNotFound(named);
       } catch (error) {
+        if (error instanceof AppendError) throw uploadNotFound(uploadId, named);
         if (!(error instanceof DigestError)) throw error;
         throw new InvalidLayerException({
           message: `The layer's digest is '${error.actual}', but '${layerDigest}' was specified`,
@@ -139,15 +143,15 @@ export function layerHandlers(deps: EcrDeps) {
   } satisfies EcrHandlers;
 }
 
-async function sizeOf(
+async function partsOf(
   deps: EcrDeps,
   repository: StoredRepository,
   uploadId: string,
   named: NamedRepository,
-): Promise<number> {
-  const size = await uploadSize(deps, repository, uploadId);
-  if (size === undefined) throw uploadNotFound(uploadId, named);
-  return size;
+): Promise<UploadedParts> {
+  const parts = await uploadedParts(deps, repository, uploadId);
+  if (!parts) throw uploadNotFound(uploadId, named);
+  return parts;
 }
 
 function uploadNotFound(uploadId: string, named: NamedRepository): UploadNotFoundException {

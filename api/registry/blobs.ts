@@ -29,7 +29,7 @@ export async function getBlob(exchange: Exchange): Promise<Answer> {
     throw new RegistryError('RANGE_INVALID', `The blob has ${size} bytes`, {
       headers: { 'content-range': `bytes */${size}` },
     });
-  const body = await deps.blobs.read(digest, range);
+  const body = await deps.blobs.send(digest, range);
   if (!body) throw unknownBlob(digest);
   if (!range) return { status: 200, headers: { ...headers, 'content-length': size }, body };
   return {

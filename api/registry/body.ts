@@ -5,6 +5,11 @@ import { RegistryError } from './errors.ts';
 /** Milliseconds without a byte after which a connection is given up. */
 export const silence = 60_000;
 
+/** A request of no length and no coding has none. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
 /** The body as a stream. While the answer is made, which may take the disk a while, the connection may be silent. */
 export function bodyOf(incoming: IncomingMessage): IncomingMessage {
   const { socket } = incoming;

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
 import type { RepositoryPath } from '../../core/registry/address.ts';
+import type { SendBlob } from '../../core/registry/blob-store.ts';
 import type { RegistryDeps } from '../../core/registry/deps.ts';
 import type { RegistryEvents } from '../../core/registry/events.ts';
 import type { FillCache } from '../../core/registry/pull-through.ts';
@@ -41,7 +42,7 @@ export interface Exchange {
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string | number>>;
-  readonly body?: string | Buffer | Readable;
+  readonly body?: string | Buffer | Readable | SendBlob;
 }
 
 export type RegistryHandler = (exchange: Exchange) => Promise<Answer>;

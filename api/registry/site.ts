@@ -86,7 +86,8 @@ async function send({ status, headers, body }: Answer, incoming: IncomingMessage
     return;
   }
   incoming.socket.setTimeout(silence);
-  await pipeline(body, outgoing);
+  if (typeof body === 'function') await body(outgoing);
+  else await pipeline(body, outgoing);
 }
 
 /** A client that still writes when it is refused reads the answer afterwards, or never. */

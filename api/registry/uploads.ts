@@ -4,7 +4,7 @@ import type { Digest } from '../../core/registry/digest.ts';
 import { isDigest } from '../../core/registry/digest.ts';
 import { appendToUpload, beginUpload, cancelUpload, finishUpload, uploadSize } from '../../core/registry/uploads.ts';
 import type { StoredRepository } from '../../core/store/repository-store.ts';
-import { bodyOf, contentRange } from './body.ts';
+import { bodyOf, contentRange, hasBody } from './body.ts';
 import { RegistryError } from './errors.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { digestIn, findRepository } from './find.ts';
@@ -51,7 +51,7 @@ export async function patchUpload(exchange: Exchange): Promise<Answer> {
 export async function putUpload(exchange: Exchange): Promise<Answer> {
   const digest = digestIn(exchange.query.get('digest'));
   const { repository, id } = await findUpload(exchange, 'CompleteLayerUpload');
-  await receive(exchange, id);
+  if (hasBody(exchange.incoming)) await receive(exchange, id);
   return await complete(exchange, repository, id, digest);
 }
 

@@ -5,7 +5,7 @@
  * A blob is whole and its digest is proved before anybody can read it, and it stays so over a crash at any moment; what
  * `append` has resolved for survives one too. Each method may be called by several processes at once.
  */
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { Digest } from './digest.ts';
 
 export interface BlobRange {
@@ -15,11 +15,16 @@ export interface BlobRange {
   readonly end: number;
 }
 
+/** Writes the bytes and ends the stream, which may use a piece only until it has taken it. */
+export type SendBlob = (to: Writable) => Promise<void>;
+
 export interface BlobStore {
   /** Bytes of a blob; undefined: there is none. */
   size(digest: Digest): Promise<number | undefined>;
   /** The stream goes on to its end when the blob is removed meanwhile. */
   read(digest: Digest, range?: BlobRange): Promise<Readable | undefined>;
+  /** As `read`, for who passes the bytes on as they are. What is returned is to be called. */
+  send(digest: Digest, range?: BlobRange): Promise<SendBlob | undefined>;
   /** Stores small content at once. @returns its digest */
   write(content: Uint8Array): Promise<Digest>;
   /** Takes the blob away; brings it back when `confirm`, which is asked once nobody can open it any more, says no. */
@@ -42,15 +47,18 @@ export interface BlobStore {
   append(id: string, source: AsyncIterable<Uint8Array>, options: AppendOptions): Promise<number>;
   /**
    * Turns an upload into a blob.
+   * @param size bytes of the upload that count, when what came after them does not; undefined: all
    * @throws DigestError, and the upload is gone
    */
-  finish(id: string, digest: Digest): Promise<void>;
+  finish(id: string, digest: Digest, size?: number): Promise<void>;
   discardUpload(id: string): Promise<void>;
   listUploads(): AsyncIterable<{ readonly id: string; readonly changedAt: number }>;
 }
 
 export interface AppendOptions {
   readonly from?: number;
+  /** What the upload has after `from` gives way: a part of it was cut off. */
+  readonly replace?: boolean;
   /** Exact number of bytes that the stream must give. */
   readonly length?: number;
   readonly most?: number;

@@ -13,10 +13,11 @@ import { dirname, join } from 'node:path';
 import { makeFolder, orAbsent, syncFolder, writeWhole } from '../durable-file.ts';
 import type { BlobStore } from './blob-store.ts';
 import { type Digest, digestOf, isDigest } from './digest.ts';
+import { sendFile } from './send-file.ts';
 import { createUploadFiles } from './upload-files.ts';
 
 /** Bytes read from disk at once. */
-const readSize = 2 ** 20;
+const readSize = 256 * 2 ** 10;
 /** Milliseconds after which a file in the trash was left there by a process that is gone. */
 const trashTime = 60_000;
 
@@ -49,6 +50,13 @@ export async function openFolderBlobs(root: string): Promise<BlobStore> {
     async read(digest, range) {
       const file = await orAbsent(open(pathOf(digest), 'r'));
       return file?.createReadStream({ ...range, highWaterMark: readSize });
+    },
+
+    async send(digest, range) {
+      const file = await orAbsent(open(pathOf(digest), 'r'));
+      if (!file) return undefined;
+      const { start, end } = range ?? { start: 0, end: (await file.stat()).size - 1 };
+      return async (to) => await sendFile(file, { start, end }, to);
     },
 
     async write(content) {
@@ -107,7 +115,8 @@ export async function openFolderBlobs(root: string): Promise<BlobStore> {
         }
     },
 
-    finish: async (id, digest) => await uploads.finish(id, digest, async (file) => await place(file, digest)),
+    finish: async (id, digest, size) =>
+      await uploads.finish(id, digest, size, async (file) => await place(file, digest)),
   };
 }
 

@@ -1,29 +1,26 @@
 /** Uploads of the blob folder: a file for each. Its size is how far the upload has come, also after a restart. */
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
+import { open, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addAbortSignal, Readable } from 'node:stream';
-import { makeFolder, orAbsent, syncFolder, writeWhole } from '../durable-file.ts';
+import { makeFolder, orAbsent, syncFolder } from '../durable-file.ts';
 import { AppendError, type AppendOptions, type BlobStore, DigestError } from './blob-store.ts';
 import type { Digest } from './digest.ts';
+import { copy, type Progress } from './upload-copy.ts';
 
-/** Bytes gathered before they are written. */
-const writeSize = 2 ** 20;
-/** Bytes after which the disk begins to write while more come. */
-const flushEvery = 64 * 2 ** 20;
+/** Bytes read at once of an upload that is hashed again. */
+const readSize = 256 * 2 ** 10;
 /** Uploads whose hash is kept; others are read again when they are finished. */
 const mostHashes = 1000;
 
-/** What of an upload has been hashed so far. */
-interface Progress {
-  readonly hash: Hash;
-  size: number;
-}
-
 export interface UploadFiles
   extends Pick<BlobStore, 'createUpload' | 'uploadSize' | 'append' | 'discardUpload' | 'listUploads'> {
-  /** Has a complete upload's file taken away. @throws DigestError, and the upload is gone */
-  finish(id: string, digest: Digest, take: (path: string) => Promise<void>): Promise<void>;
+  /**
+   * Has a complete upload's file taken away.
+   * @param size bytes of the upload that count; undefined: all
+   * @throws DigestError, and the upload is gone
+   */
+  finish(id: string, digest: Digest, size: number | undefined, take: (path: string) => Promise<void>): Promise<void>;
 }
 
 export async function createUploadFiles(folder: string): Promise<UploadFiles> {
@@ -52,10 +49,16 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
     const file = await orAbsent(open(pathOf(id), 'r+'));
     if (!file) throw new AppendError('unknown', 0);
     try {
-      const { size } = await file.stat();
+      let { size } = await file.stat();
+      if (options.replace && options.from !== undefined && options.from < size) {
+        size = options.from;
+        await file.truncate(size);
+      }
       if (options.from !== undefined && options.from !== size) throw new AppendError('offset', size);
       const most = Math.min(options.most ?? Number.POSITIVE_INFINITY, options.length ?? Number.POSITIVE_INFINITY);
       const given = await copy(source, file, size, most, hashOf(id, size));
+      // Who is told of bytes finds them under the upload's name.
+      if (size === 0) await syncFolder(folder);
       if (given <= most && (options.length ?? given) === given) return size + given;
       progress.delete(id);
       await file.truncate(size);
@@ -65,11 +68,17 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
     }
   }
 
+  /** Of an upload that an earlier process left, or that met a broken disk: not all of it needs to be on the disk. */
   async function hashAgain(id: string): Promise<Hash> {
     const hash = createHash('sha256');
     const file = await open(pathOf(id), 'r');
-    for await (const chunk of file.createReadStream({ highWaterMark: writeSize })) hash.update(chunk as Buffer);
-    return hash;
+    try {
+      await file.sync();
+      for await (const chunk of file.createReadStream({ highWaterMark: readSize })) hash.update(chunk as Buffer);
+      return hash;
+    } finally {
+      await file.close();
+    }
   }
 
   /**
@@ -96,21 +105,19 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
   }
 
   /** @throws DigestError, and the upload is gone */
-  async function prove(id: string, digest: Digest): Promise<void> {
-    const size = await sizeOf(id);
+  async function prove(id: string, digest: Digest, counted: number | undefined): Promise<void> {
+    let size = await sizeOf(id);
     if (size === undefined) throw new AppendError('unknown', 0);
+    if (counted !== undefined && counted < size) {
+      size = counted;
+      await truncate(pathOf(id), size);
+    }
     const { hash } = hashOf(id, size) ?? { hash: await hashAgain(id) };
     progress.delete(id);
     const actual: Digest = `sha256:${hash.digest('hex')}`;
     if (actual !== digest) {
       await rm(pathOf(id), { force: true });
       throw new DigestError(actual);
-    }
-    const file = await open(pathOf(id), 'r');
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
     }
   }
 
@@ -119,7 +126,6 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
 
     async createUpload(id) {
       await (await open(pathOf(id), 'wx', 0o600)).close();
-      await syncFolder(folder);
     },
 
     async append(id, source, options) {
@@ -133,9 +139,9 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
       return await alone(id, receive, stop);
     },
 
-    finish: async (id, digest, take) =>
+    finish: async (id, digest, size, take) =>
       await alone(id, async () => {
-        await prove(id, digest);
+        await prove(id, digest, size);
         await take(pathOf(id));
       }),
 
@@ -152,57 +158,4 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
       }
     },
   };
-}
-
-/**
- * Hashing and writing go on side by side. What came before the source broke is written too, then the error is thrown.
- * @returns bytes that the source gave; those after `most` are not written
- */
-async function copy(
-  source: AsyncIterable<Uint8Array>,
-  file: FileHandle,
-  from: number,
-  most: number,
-  progress: Progress | undefined,
-): Promise<number> {
-  let gathered: Uint8Array[] = [];
-  let gatheredBytes = 0;
-  let position = from;
-  let unflushed = 0;
-  let writing: Promise<unknown> = Promise.resolve();
-  const flush = async () => {
-    await writing;
-    const bytes = gathered.length === 1 && gathered[0] ? gathered[0] : Buffer.concat(gathered, gatheredBytes);
-    const at = position;
-    position += bytes.length;
-    unflushed += bytes.length;
-    gathered = [];
-    gatheredBytes = 0;
-    writing = writeWhole(file, bytes, at);
-    if (unflushed >= flushEvery) {
-      unflushed = 0;
-      writing = writing.then(async () => await file.datasync());
-    }
-    // Whoever waits for it next hears of it.
-    writing.catch(() => {});
-  };
-  let given = 0;
-  // Of a hash that has seen what the disk did not take nothing is known.
-  if (progress) progress.size = Number.NaN;
-  try {
-    for await (const chunk of source) {
-      given += chunk.length;
-      if (given > most) break;
-      progress?.hash.update(chunk);
-      gathered.push(chunk);
-      gatheredBytes += chunk.length;
-      if (gatheredBytes >= writeSize) await flush();
-    }
-  } finally {
-    if (gatheredBytes > 0) await flush();
-    await writing;
-    if (position > from) await file.sync();
-    if (progress) progress.size = position;
-  }
-  return given;
 }

@@ -9,13 +9,23 @@ import { createScripts } from './scripts.ts';
 
 /** Blobs that are forgotten in one atomic step. */
 const batch = 500;
+/** Milliseconds between two notes that an upload goes on. */
+const touchEvery = 3600 * 1000;
 /** How long bytes that are being stored are kept although no repository has them yet, milliseconds. */
 const leaseTime = 15 * 60 * 1000;
 
 export interface UploadRecord extends Scope {
   readonly repositoryId: string;
   readonly startedAt: Millis;
-  /** Of uploads through ECR's own operations: the newest part has less than a part must have. */
+  /** Of uploads through ECR's own operations, which take parts whole or not at all. */
+  readonly parts?: UploadedParts;
+}
+
+export interface UploadedParts {
+  /** Bytes of all parts. The file may have more, of a part that was cut off. */
+  readonly size: number;
+  readonly newest?: { readonly from: number; readonly digest: Digest };
+  /** The newest part has less than a part must have. */
   readonly endsSmall?: boolean;
   /** Such a part was followed by another. */
   readonly hasSmallPart?: boolean;
@@ -49,8 +59,9 @@ export interface BlobIndex {
 
   recordUpload(id: string, upload: UploadRecord, now: Millis): Promise<void>;
   upload(id: string): Promise<UploadRecord | undefined>;
-  /** Remembers whether parts that are not the last were too small. */
-  notePart(id: string, isSmall: boolean): Promise<void>;
+  /** Keeps an upload that goes on; to the hour. */
+  touchUpload(id: string, now: Millis): Promise<void>;
+  noteParts(id: string, parts: UploadedParts): Promise<void>;
   forgetUpload(id: string): Promise<void>;
   /** Uploads that nothing was added to since before a moment. */
   uploadsBefore(before: Millis): Promise<readonly string[]>;
@@ -123,12 +134,17 @@ export function createBlobIndex(redis: Redis, prefix: string): BlobIndex {
       return json === null ? undefined : (JSON.parse(json) as UploadRecord);
     },
 
-    async notePart(id, isSmall) {
+    async touchUpload(id, now) {
+      const noted = await redis.zscore(keys.uploads, id);
+      // Each note waits for the disk, which the upload keeps busy.
+      if (noted !== null && now - Number(noted) >= touchEvery) await redis.zadd(keys.uploads, 'XX', now, id);
+    },
+
+    async noteParts(id, parts) {
       const json = await redis.get(keys.upload(id));
       if (json === null) return;
-      const upload = JSON.parse(json) as UploadRecord;
-      const hasSmallPart = upload.hasSmallPart || upload.endsSmall;
-      await redis.set(keys.upload(id), JSON.stringify({ ...upload, endsSmall: isSmall, hasSmallPart }), 'XX');
+      const upload: UploadRecord = { ...(JSON.parse(json) as UploadRecord), parts };
+      await redis.set(keys.upload(id), JSON.stringify(upload), 'XX');
     },
 
     async forgetUpload(id) {
