@@ -12,6 +12,11 @@ export interface Agent {
    * @throws AgentError when the agent could not do it, DriverError kind engine when the machine is gone
    */
   call(...words: Words): Promise<readonly Buffer[]>;
+  /**
+   * The same, and what `parse` makes of the answer.
+   * @param parse throws ProtocolError on what no agent of ours says, which ends the conversation
+   */
+  ask<T>(parse: (answer: readonly Buffer[]) => T, ...words: Words): Promise<T>;
   /** Resolves when the connection is over, with what is wrong with it where something is. */
   readonly closed: Promise<Error | undefined>;
   close(): void;
@@ -62,16 +67,21 @@ export async function greetAgent(socket: Socket, patience: number): Promise<Agen
     try {
       for (const { id, words } of decoder.push(chunk)) settle(id, words);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      wrong = error;
-      socket.destroy();
+      distrust(error);
     }
   });
 
+  /** Ends everything with a guest that says what no agent of ours would. Throws what is another error. */
+  const distrust = (error: unknown) => {
+    if (!(error instanceof ProtocolError)) throw error;
+    wrong ??= error;
+    socket.destroy();
+  };
+
   const settle = (id: number, [status, ...rest]: readonly Buffer[]) => {
     const waiting = pending.get(id);
-    // Nobody asked; an answer that comes after its request was given up is no different.
-    if (!waiting) return;
+    // Nobody asked, and to read on would take as much of this processor as the guest likes.
+    if (!waiting) throw new ProtocolError('an answer to nothing');
     pending.delete(id);
     if (status?.toString() === 'ok') waiting.resolve(rest);
     else waiting.reject(errorOf(rest));
@@ -90,7 +100,17 @@ export async function greetAgent(socket: Socket, patience: number): Promise<Agen
       socket.write(frame);
     });
 
-  const agent: Agent = { call, closed, close: () => socket.destroy() };
+  const ask = async <T>(parse: (answer: readonly Buffer[]) => T, ...words: Words) => {
+    const answer = await call(...words);
+    try {
+      return parse(answer);
+    } catch (error) {
+      distrust(error);
+      throw new DriverError('engine', 'The virtual machine is gone.', { cause: error });
+    }
+  };
+
+  const agent: Agent = { call, ask, closed, close: () => socket.destroy() };
   socket.write(padding);
   const timer = setTimeout(() => socket.destroy(), patience);
   try {

@@ -180,7 +180,10 @@ async function putFile({ agent }: Machine, rootfs: string, { path, text, mode }:
     await agent.call('write-inside', rootfs, path, mode, data.subarray(at, at + maxData), at === 0 ? '' : 'append');
 }
 
-/** A file of any size. */
+/** Bytes. What a container is may hold all its environment. */
+const longestFile = 2 ** 24;
+
+/** A file that was written by this side. @throws DriverError kind engine when it has become longer than those are */
 export async function readWhole({ agent }: Machine, path: string): Promise<Buffer> {
   const parts: Buffer[] = [];
   for (let at = 0; ; ) {
@@ -188,6 +191,7 @@ export async function readWhole({ agent }: Machine, path: string): Promise<Buffe
     if (part.length === 0) return Buffer.concat(parts);
     parts.push(part);
     at += part.length;
+    if (at > longestFile) throw new DriverError('engine', `The guest's ${path} has no end.`);
   }
 }
 
@@ -198,7 +202,7 @@ export async function writeLarge({ agent }: Machine, path: string, data: Buffer)
 
 /** The namespace's first process lives as long as the machine. */
 async function sharedNamespace({ agent }: Machine): Promise<string> {
-  const { pid } = stateOf(await agent.call('spawn', 'pause', 'pids', '/run/output-pause', '', '', '', 'pause'));
+  const { pid } = await agent.ask(stateOf, 'spawn', 'pause', 'pids', '/run/output-pause', '', '', '', 'pause');
   return `/proc/${pid}/ns/pid`;
 }
 
@@ -224,7 +228,7 @@ export async function startContainer(
   const paths = pathsOf(container.id);
   const before = await processOf(machine, container);
   if (before && !(again && (before.state === 'exited' || before.state === 'failed'))) {
-    const state = before.state === 'starting' ? stateOf(await spawn(machine, container)) : before;
+    const state = before.state === 'starting' ? await spawn(machine, container) : before;
     if (state.state === 'failed') throw await startFailure(machine, container, state);
     return { startedAt: state.startedAt };
   }
@@ -234,9 +238,9 @@ export async function startContainer(
     await forgetExit(machine, container);
   }
   await agent.call('write', paths.log, 0o600, '');
-  const state = stateOf(
-    before ? await agent.call('again', container.id, ...commandOf(container)) : await spawn(machine, container),
-  );
+  const state = before
+    ? await agent.ask(stateOf, 'again', container.id, ...commandOf(container))
+    : await spawn(machine, container);
   if (state.state === 'failed') throw await startFailure(machine, container, state);
   await noteStart(machine, container, state);
   return { startedAt: state.startedAt };
@@ -255,10 +259,11 @@ function commandOf(container: ContainerRecord): readonly string[] {
   ];
 }
 
-async function spawn({ agent }: Machine, container: ContainerRecord): Promise<readonly Buffer[]> {
+async function spawn({ agent }: Machine, container: ContainerRecord): Promise<ProcessState> {
   const paths = pathsOf(container.id);
   const options = optionsOf({ tty: container.tty, input: container.stdinOpen, keep: container.logCapacity });
-  return await agent.call(
+  return await agent.ask(
+    stateOf,
     'spawn',
     container.id,
     options,
@@ -305,7 +310,7 @@ async function keepExit(machine: Machine, { name, id }: ContainerRecord, exit: C
 /** undefined: it was never started. */
 async function processOf({ agent }: Machine, { id }: ContainerRecord): Promise<ProcessState | undefined> {
   try {
-    return stateOf(await agent.call('state', id));
+    return await agent.ask(stateOf, 'state', id);
   } catch (error) {
     if (error instanceof AgentError && error.errno === noSuchProcess) return undefined;
     throw error;
@@ -332,7 +337,7 @@ async function untilExit(context: Context, handle: ContainerHandle): Promise<Con
     if (container.exit) return container.exit;
     if (machine.record.ended) return exitOfMachine(container, machine.record.ended);
     try {
-      const state = stateOf(await machine.agent.call('wait', container.id));
+      const state = await machine.agent.ask(stateOf, 'wait', container.id);
       return await exitOf(machine, container, state);
     } catch (error) {
       if (error instanceof AgentError && error.errno === noSuchProcess) {

@@ -2,6 +2,7 @@
 import type { Agent } from './agent.ts';
 import { AgentError, noSuchEntry } from './agent.ts';
 import type { pathsOf } from './guest-paths.ts';
+import { numberIn, ProtocolError } from './protocol.ts';
 
 type Paths = ReturnType<typeof pathsOf>;
 
@@ -15,15 +16,18 @@ export interface ProcessState {
   readonly finishedAt: number;
 }
 
-export function stateOf(words: readonly Buffer[]): ProcessState {
-  const [state, pid, startedAt, code, finishedAt] = words.map(String);
-  const known = ['starting', 'running', 'exited', 'failed'].includes(state ?? '');
+const states = ['starting', 'running', 'exited', 'failed'] as const;
+
+/** @throws ProtocolError */
+export function stateOf([name, pid, startedAt, code, finishedAt]: readonly Buffer[]): ProcessState {
+  const state = states.find((one) => one === name?.toString());
+  if (state === undefined) throw new ProtocolError('a process in no state');
   return {
-    state: known ? (state as ProcessState['state']) : 'failed',
-    pid: Number(pid),
-    startedAt: Number(startedAt) / 1000,
-    code: Number(code) & 255,
-    finishedAt: Number(finishedAt) / 1000,
+    state,
+    pid: numberIn(pid),
+    startedAt: numberIn(startedAt) / 1000,
+    code: numberIn(code, 255),
+    finishedAt: numberIn(finishedAt) / 1000,
   };
 }
 
@@ -57,13 +61,18 @@ export async function complaintOf(agent: Agent, paths: Paths): Promise<string> {
     },
   );
   const line = text.trim().split('\n').at(-1) ?? '';
-  return line.replace(/^\S+T\S+Z?: /, '').trim() || 'crun failed';
+  return (
+    line
+      .replace(/^\S+T\S+Z?: /, '')
+      .trim()
+      .slice(0, 1000) || 'crun failed'
+  );
 }
 
 /** Runs one of our programs in the guest to its end. */
 export async function runInGuest(agent: Agent, key: string, words: readonly string[]): Promise<number> {
   await agent.call('spawn', key, '', `/run/output-${key}`, '', '', '', ...words);
-  const { code } = stateOf(await agent.call('wait', key));
+  const { code } = await agent.ask(stateOf, 'wait', key);
   await agent.call('forget', key);
   return code;
 }

@@ -27,7 +27,7 @@ export async function execContainer(
     const command = await commandOf(machine, container, config, own);
     const options = optionsOf({ tty: config.tty, input: true, hold: true });
     const files = [`${own}/output`, `${own}/pid`, `${own}/tty`, ''] as const;
-    const started = stateOf(await agent.call('spawn', key, options, ...files, ...crun(paths), ...command));
+    const started = await agent.ask(stateOf, 'spawn', key, options, ...files, ...crun(paths), ...command);
     if (started.state === 'failed') {
       const words = await complaintOf(agent, paths);
       await forget(machine, key, own);
@@ -114,7 +114,7 @@ function sessionOf(machine: Machine, key: string, own: string, tty: boolean): Ex
     input = result.catch(() => {});
     return result;
   };
-  const exit = agent.call('wait', key).then((words) => ({ exitCode: stateOf(words).code }));
+  const exit = agent.ask(stateOf, 'wait', key).then(({ code }) => ({ exitCode: code }));
   // Told by wait, or not of interest.
   exit.catch(() => {});
   const read = { over: false };

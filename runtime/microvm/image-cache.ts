@@ -108,7 +108,10 @@ async function convert(files: Readable, path: string): Promise<void> {
   if (code === 0 && broken === undefined) return;
   if (/no space left/i.test(words)) throw new DriverError('image-disk', 'no space left on device');
   if (broken instanceof DriverError) throw broken;
-  const why = broken?.message ?? (words.trim().split('\n')[0] || `exit code ${code}`);
+  const lines = words.trim().split('\n');
+  // Warnings may come first.
+  const told = lines.find((line) => line.startsWith('FATAL ERROR')) ?? lines.at(-1);
+  const why = broken?.message ?? (told?.replace(/^FATAL ERROR: */, '') || `exit code ${code}`);
   throw new DriverError('engine', `The image could not be converted: ${why}`);
 }
 

@@ -4,6 +4,7 @@ import type { Agent } from './agent.ts';
 import { AgentError, noSuchProcess } from './agent.ts';
 import { findContainer } from './container.ts';
 import type { Context } from './context.ts';
+import { numberIn, ProtocolError } from './protocol.ts';
 
 const HEADER = 13;
 const LINE_FEED = 10;
@@ -107,36 +108,45 @@ interface Reading {
 
 async function* records(agent: Agent, key: string, { follow, from, stop }: Reading): AsyncGenerator<OutputRecord> {
   for (let offset = from; ; ) {
-    const asked = agent.call('output', key, offset, follow ? '' : 'now');
+    const from = offset;
+    const asked = agent.ask((words) => outputOf(words, from), 'output', key, offset, follow ? '' : 'now');
     const answer = await Promise.race([asked, ...(stop ? [stop] : [])]).catch(ignoreGone);
     if (answer === undefined || answer === 'stopped') return;
-    const [at, end, data = Buffer.alloc(0)] = answer;
-    const start = Number(at);
-    if (!Number.isSafeInteger(start) || start < offset) throw new DriverError('engine', 'The agent lost its place.');
-    let taken = 0;
-    for (const record of split(data, start)) {
-      taken += HEADER + record.data.length;
-      yield record;
-    }
-    offset = start + taken;
-    if (end?.toString() === 'end' || (taken === 0 && (data.length > 0 || !follow))) return;
+    yield* answer.records;
+    offset = answer.next;
+    // One that follows is answered when there is more: it must not ask again and again for nothing.
+    if (answer.isEnd || answer.records.length === 0) return;
   }
 }
 
-/** Whole records. */
-function* split(data: Buffer, start: number): Generator<OutputRecord> {
-  for (let at = 0; at + HEADER <= data.length; ) {
-    const end = at + HEADER + data.readUInt32LE(at + 9);
-    if (end > data.length) return;
-    yield {
-      offset: start + at,
-      stream: data[at] === 2 ? 'stderr' : 'stdout',
-      at: Number(data.readBigUInt64LE(at + 1)) / 1000,
+interface Output {
+  readonly records: readonly OutputRecord[];
+  /** Where the next record lies. */
+  readonly next: number;
+  readonly isEnd: boolean;
+}
+
+/** An answer to `output` from a place on: its whole records. @throws ProtocolError */
+export function outputOf([at, end, data = Buffer.alloc(0)]: readonly Buffer[], from: number): Output {
+  const start = numberIn(at);
+  if (start < from) throw new ProtocolError('output from before what was asked for');
+  const records: OutputRecord[] = [];
+  let next = 0;
+  while (next + HEADER <= data.length) {
+    const after = next + HEADER + data.readUInt32LE(next + 9);
+    if (after > data.length) break;
+    const microseconds = Number(data.readBigUInt64LE(next + 1));
+    if (!Number.isSafeInteger(microseconds)) throw new ProtocolError('output from the end of time');
+    records.push({
+      offset: start + next,
+      stream: data[next] === 2 ? 'stderr' : 'stdout',
+      at: microseconds / 1000,
       // A copy: the rest need not be kept for as long as this is.
-      data: Buffer.from(data.subarray(at + HEADER, end)),
-    };
-    at = end;
+      data: Buffer.from(data.subarray(next + HEADER, after)),
+    });
+    next = after;
   }
+  return { records, next: start + next, isEnd: end?.toString() === 'end' };
 }
 
 /** At line feeds, and where a line gets too long. */

@@ -122,7 +122,7 @@ export function deadMachine(folder: string, record: MachineRecord): Machine {
       console: async () => '',
       detach: () => {},
     },
-    agent: { call: gone, closed: Promise.resolve(undefined), close: () => {} },
+    agent: { call: gone, ask: gone, closed: Promise.resolve(undefined), close: () => {} },
     record,
     ended,
     turns: createTurns(),

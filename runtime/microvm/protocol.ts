@@ -90,6 +90,17 @@ export function createDecoder(nonce: Buffer, patience = 2 ** 28): Decoder {
   };
 }
 
+/**
+ * A whole number as an agent of ours writes it, from 0 to `most`: whatever is made of it, a date above all, is valid.
+ * @throws ProtocolError
+ */
+export function numberIn(word: Buffer | undefined, most = Number.MAX_SAFE_INTEGER): number {
+  const text = word?.toString('latin1') ?? '';
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number <= most)) throw new ProtocolError('something else than a number');
+  return number;
+}
+
 function split(payload: Buffer): readonly Buffer[] {
   const words: Buffer[] = [];
   for (let at = 0; at < payload.length; ) {

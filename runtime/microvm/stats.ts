@@ -21,9 +21,9 @@ export async function readStats(context: Context, handle: ContainerHandle): Prom
     return {
       at: Date.now(),
       cpuNanoseconds: numberIn(cpu, 'usage_usec') * 1000,
-      memoryBytes: Math.max(0, Number(current) - cache),
+      memoryBytes: Math.max(0, (Number(current) || 0) - cache),
       ...(Number.isFinite(memoryLimit) ? { memoryLimitBytes: memoryLimit } : {}),
-      pids: Number(pids),
+      pids: Number(pids) || 0,
     };
   } catch (error) {
     if (error instanceof AgentError) throw new DriverError('not-found', `Container ${handle.name} is gone.`);
