@@ -1,11 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** They measure shares of processor time, or need so much of it that what runs beside them would be late. */
-const alone = [
-  'test/volumes/resources.test.ts',
-  'test/runtime/docker.test.ts',
-  'test/runtime/microvm.test.ts',
-];
+const alone = ['test/volumes/resources.test.ts', 'test/runtime/docker.test.ts', 'test/runtime/microvm.test.ts'];
 
 export default defineConfig({
   test: {
