@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { refused } from '../ecs/expect-error.ts';
 import { type ApiStack, createApiStack } from '../support/stack.ts';
 import { register } from '../support/tasks.ts';
+import { refusals } from './refusals.ts';
 
 const networkConfiguration = {
   awsvpcConfiguration: { subnets: ['subnet-12345678'], securityGroups: ['sg-12345678'], assignPublicIp: 'ENABLED' },
@@ -127,76 +128,7 @@ describe('CreateService', () => {
     );
   });
 
-  it.each<[string, Partial<ecs.CreateServiceRequest>, string, string | RegExp]>([
-    ['no cluster', { cluster: 'none' }, 'ClusterNotFoundException', 'Cluster not found.'],
-    ['no definition', { taskDefinition: 'none' }, 'ClientException', 'TaskDefinition not found.'],
-    ['a bad name', { serviceName: 'a b' }, 'InvalidParameterException', /service name is invalid/],
-    ['no count', { desiredCount: undefined }, 'InvalidParameterException', /desired count must be specified/],
-    ['a negative count', { desiredCount: -1 }, 'InvalidParameterException', /must not be negative/],
-    [
-      'no network',
-      { networkConfiguration: undefined },
-      'InvalidParameterException',
-      /Network Configuration must be provided/,
-    ],
-    ['EC2', { launchType: 'EC2' }, 'InvalidParameterException', 'No Container Instances were found in your cluster.'],
-    ['a daemon', { schedulingStrategy: 'DAEMON' }, 'InvalidParameterException', /DAEMON scheduling strategy/],
-    ['CodeDeploy', { deploymentController: { type: 'CODE_DEPLOY' } }, 'UnsupportedFeatureException', /CODE_DEPLOY/],
-    [
-      'a target group',
-      {
-        loadBalancers: [{ targetGroupArn: 'arn:aws:elasticloadbalancing:x', containerName: 'app', containerPort: 80 }],
-      },
-      'InvalidParameterException',
-      /target group does not exist/,
-    ],
-    [
-      'a registry',
-      { serviceRegistries: [{ registryArn: 'arn:x' }] },
-      'InvalidParameterException',
-      /registry does not exist/,
-    ],
-    [
-      'Service Connect',
-      { serviceConnectConfiguration: { enabled: true } },
-      'UnsupportedFeatureException',
-      /Service Connect/,
-    ],
-    ['volumes', { volumeConfigurations: [{ name: 'data' }] }, 'UnsupportedFeatureException', /EBS/],
-    ['a role', { role: 'ecsServiceRole' }, 'InvalidParameterException', /service linked role/],
-    [
-      'alarms',
-      { deploymentConfiguration: { alarms: { alarmNames: ['a'], enable: true, rollback: true } } },
-      'UnsupportedFeatureException',
-      /alarms/,
-    ],
-    [
-      'a standstill',
-      { deploymentConfiguration: { maximumPercent: 100, minimumHealthyPercent: 100 } },
-      'InvalidParameterException',
-      /block deployments/,
-    ],
-    [
-      'a function that nobody runs',
-      {
-        deploymentConfiguration: {
-          strategy: 'BLUE_GREEN',
-          lifecycleHooks: [
-            { hookTargetArn: 'arn:aws:lambda:us-east-1:000000000000:function:f', lifecycleStages: ['PRE_SCALE_UP'] },
-          ],
-        },
-      },
-      'UnsupportedFeatureException',
-      /LONGSHORE_LAMBDA_ENDPOINT/,
-    ],
-    [
-      'a canary without its strategy',
-      { deploymentConfiguration: { canaryConfiguration: { canaryPercent: 5 } } },
-      'InvalidParameterException',
-      /strategy is CANARY/,
-    ],
-    ['reserved tags', { tags: [{ key: 'aws:x', value: 'y' }] }, 'InvalidParameterException', /reserved/],
-  ])('refuses %s', async (_, input, name, message) => {
+  it.each(refusals)('refuses %s', async (_, input, name, message) => {
     await refused(create(input), name, message);
   });
 });

@@ -136,6 +136,23 @@ describe('images that never start', () => {
       converges(cluster.world);
     },
   );
+
+  each(
+    'leave nothing to roll back to, and the history says so',
+    (cluster) => {
+      breaker(cluster, true);
+      cluster.pass(4 * hour);
+      const { serviceDeployment, deployments } = cluster.world.service;
+      expect(serviceDeployment).toMatchObject({
+        status: 'ROLLBACK_FAILED',
+        statusReason: 'No rollback candidate was found to run the rollback.',
+        breaker: { status: 'TRIGGERED' },
+      });
+      expect(deployments).toMatchObject([{ status: 'PRIMARY', rolloutState: 'FAILED' }]);
+      converges(cluster.world);
+    },
+    'never starts',
+  );
 });
 
 describe('health that flaps', () => {
