@@ -62,7 +62,7 @@ async function start(
   const { dataDir } = settings;
   stops.push(async () => rmSync(dataDir, { recursive: true, force: true }));
   makeDataDirectory(dataDir);
-  if (settings.runtime === 'docker') stops.push(async () => await clean(settings, { allData: false }, () => {}));
+  if (settings.runtime !== 'fake') stops.push(async () => await clean(settings, { allData: false }, () => {}));
   const redis = await startEmbeddedRedis(join(dataDir, 'redis'));
   stops.push(redis.stop);
 
@@ -74,7 +74,7 @@ async function start(
       pid = started;
     };
     const running = await launchRole({ name, settings, redisUrl: redis.url, log, say, onProcess });
-    stops.push(async () => await running.stop({ stopTasks: settings.runtime === 'docker' }));
+    stops.push(async () => await running.stop({ stopTasks: settings.runtime !== 'fake' }));
     return pid;
   };
   const api = await role('api');

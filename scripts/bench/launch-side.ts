@@ -88,7 +88,13 @@ export async function longshoreSides(
   return { one: await side(1), two: await side(2) };
 }
 
-async function register(instance: Instance, family: string, containers: number, image: string): Promise<void> {
+export async function register(
+  instance: Instance,
+  family: string,
+  containers: number,
+  image: string,
+  command: readonly string[] = sleepCommand,
+): Promise<void> {
   await instance.client.send(
     new RegisterTaskDefinitionCommand({
       family,
@@ -100,7 +106,7 @@ async function register(instance: Instance, family: string, containers: number, 
         name: `main-${index}`,
         image,
         essential: true,
-        command: [...sleepCommand],
+        command: [...command],
       })),
     }),
   );
@@ -119,7 +125,7 @@ export async function runTask({ client }: Instance, taskDefinition: string): Pro
   return id;
 }
 
-async function phasesOf({ client }: Instance, tasks: string[]): Promise<readonly Phases[]> {
+export async function phasesOf({ client }: Instance, tasks: string[]): Promise<readonly Phases[]> {
   const { tasks: described = [] } = await client.send(new DescribeTasksCommand({ tasks }));
   return described.map(({ createdAt, pullStartedAt, pullStoppedAt, startedAt }) => {
     const between = (from: Date | undefined, to: Date | undefined) =>

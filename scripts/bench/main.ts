@@ -8,7 +8,18 @@ import { describeMachine } from './machine.ts';
 import type { Scenario, ScenarioResult } from './scenario.ts';
 import { formatTable } from './table.ts';
 
-type Name = 'launch' | 'chain' | 'api' | 'control' | 'services' | 'idle' | 'leaks' | 'exec' | 'logs' | 'registry';
+type Name =
+  | 'launch'
+  | 'chain'
+  | 'api'
+  | 'control'
+  | 'services'
+  | 'idle'
+  | 'leaks'
+  | 'exec'
+  | 'logs'
+  | 'registry'
+  | 'microvm';
 
 /** Loaded when they are asked for: each needs other parts. */
 const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
@@ -19,12 +30,13 @@ const scenarios: Readonly<Record<Name, () => Promise<Scenario>>> = {
   services: async () => (await import('./services.ts')).services,
   idle: async () => (await import('./idle.ts')).idle,
   registry: async () => (await import('./registry.ts')).registry,
+  microvm: async () => (await import('./microvm.ts')).microvm,
   leaks: async () => (await import('./leaks.ts')).leaks,
   exec: async () => (await import('./exec.ts')).exec,
   logs: async () => (await import('./logs.ts')).logs,
 };
 
-const usage = `Usage: npm run bench -- [launch] [chain] [api] [control] [services] [idle] [leaks] [exec] [logs] [registry] [--quick] [--json <file>]
+const usage = `Usage: npm run bench -- [launch] [chain] [api] [control] [services] [idle] [leaks] [exec] [logs] [registry] [microvm] [--quick] [--json <file>]
 
 Measures this host; without names, everything (about half an hour).
 
@@ -35,6 +47,7 @@ Measures this host; without names, everything (about half an hour).
   services replacements, rolling deployments, and what a thousand services cost; needs the same as launch
   idle     memory and seconds to ready of a default set-up
   registry pushes and pulls of 1 GiB against Debian's docker-registry, where that is installed; lists of images
+  microvm  tasks in virtual machines against tasks in containers; needs root, the same, and what these machines need
   leaks    50 tasks started and stopped: fails when anything of them stays; needs the same as launch
   exec     a key's echo in a terminal of ECS Exec against \`docker exec -it\`; needs the same
   logs     output to its log stream against \`docker logs -f\`, latency, bytes on disk; needs the same
