@@ -18,7 +18,7 @@ import { eventually } from '../support/eventually.ts';
 import { nothingLeft } from '../support/leftovers.ts';
 import { createInstance, type Instance, type RoleProcess } from '../support/processes.ts';
 import { fillDisk, mountSmallDisk, noSmallDisk } from '../support/small-disk.ts';
-import { createDefaultCluster, idOf, register, run, until, untilStopped } from '../support/tasks.ts';
+import { createDefaultCluster, idOf, register, run, stop, until, untilStopped } from '../support/tasks.ts';
 
 const missing = await engineMissing();
 const group = '/test/output';
@@ -60,13 +60,7 @@ describe.skipIf(missing !== undefined)(`output of containers on Docker ${missing
   }
 
   async function start(family: string, script: string, more: Record<string, string> = {}): Promise<string> {
-    const options = {
-      'awslogs-group': group,
-      'awslogs-region': 'us-east-1',
-      'awslogs-stream-prefix': family,
-      'awslogs-create-group': 'true',
-      ...more,
-    };
+    const options = { ...optionsOf(family), ...more };
     await register(
       ecs,
       family,
@@ -77,11 +71,19 @@ describe.skipIf(missing !== undefined)(`output of containers on Docker ${missing
           logConfiguration: { logDriver: 'awslogs', options },
         },
       ],
-      { executionRoleArn: 'arn:aws:iam::000000000000:role/execution' },
+      { executionRoleArn },
     );
     const [task = ''] = await run(ecs, family);
     return task;
   }
+
+  const executionRoleArn = 'arn:aws:iam::000000000000:role/execution';
+  const optionsOf = (family: string) => ({
+    'awslogs-group': group,
+    'awslogs-region': 'us-east-1',
+    'awslogs-stream-prefix': family,
+    'awslogs-create-group': 'true',
+  });
 
   const messagesOf = async (family: string, task: string) => await messagesIn(`${family}/app/${idOf(task)}`);
 
@@ -166,6 +168,53 @@ describe.skipIf(missing !== undefined)(`output of containers on Docker ${missing
       .split('\n')
       .map((line) => line.slice('2026-01-01T00:00:00 '.length));
   }
+
+  test('a log router has its configuration, starts before what it serves, hears from it, and stops after it', async () => {
+    // Says what it is told; a standard input without end keeps nc listening.
+    const router = `cat /fluent-bit/etc/fluent-bit.conf; busybox mkfifo /tmp/in; exec 3<>/tmp/in
+      while :; do nc -l -p 24224 <&3; done &
+      trap 'echo router stops; exit 0' TERM; wait`;
+    const app = `say() { until echo "$1" | nc $FLUENT_HOST $FLUENT_PORT 2>/tmp/no; do sleep 0.1; done; }
+      say "app at $FLUENT_HOST:$FLUENT_PORT"; trap 'say "app stops"; exit 0' TERM; while :; do sleep 0.1; done`;
+    const family = 'routed';
+    await register(
+      ecs,
+      family,
+      [
+        {
+          image: image.name,
+          command: ['sh', '-c', app],
+          logConfiguration: { logDriver: 'awsfirelens', options: { Name: 'stdout', 'exclude-pattern': 'health' } },
+        },
+        {
+          image: image.name,
+          command: ['sh', '-c', router],
+          firelensConfiguration: { type: 'fluentbit' },
+          logConfiguration: { logDriver: 'awslogs', options: optionsOf(family) },
+        },
+      ],
+      { executionRoleArn },
+    );
+    const [task = ''] = await run(ecs, family);
+    const told = async () => await messagesIn(`${family}/side1/${idOf(task)}`).catch(() => []);
+    await eventually('the router to hear', async () =>
+      (await told()).some((line) => line.startsWith('app')) ? true : undefined,
+    );
+    await stop(ecs, task);
+    await untilStopped(ecs, task);
+    const messages = await told();
+    const configuration = messages.filter((line) => !/^(app|router) /.test(line)).map((line) => line.trim());
+    expect(configuration).toEqual(
+      expect.arrayContaining([
+        'Exclude log health',
+        'Record ecs_cluster default',
+        `Record ecs_task_arn ${task}`,
+        `Record ecs_task_definition ${family}:1`,
+        'Match app-firelens*',
+      ]),
+    );
+    expect(messages.slice(-3)).toEqual(['app at 127.0.0.1:24224', 'app stops', 'router stops']);
+  });
 
   test.skipIf(noSmallDisk !== '')(
     `a full disk refuses what cannot be kept, and holds up a container's lines until there is room${noSmallDisk}`,
