@@ -91,15 +91,19 @@ interface Place {
  */
 const stale = 2_000;
 
-/** A position is a time, and how many records of that very time have been seen: `2026-01-02T03:04:05.123456789Z/2`. */
+/**
+ * A position is a time, and how many records of that very time have been seen: `2026-01-02T03:04:05.123456789Z/2`. After
+ * a third stroke comes the newest time that was seen before the clock was set back, until it has come up to that again.
+ */
 function createPlace(records: ReadRecords, start: number | undefined, after: string | undefined): Place {
-  let [last = '', seenAtLast = 0] = readPosition(after);
+  let [last = '', seenAtLast = 0, ahead = ''] = readPosition(after);
   const milliseconds = createMilliseconds();
   let newest: Uint8Array | undefined;
   return {
     since: () => (last ? engineTime(last) : secondsOf(start)),
     async *unseen(stream) {
       const again = last;
+      const aheadThen = ahead;
       let skip = seenAtLast;
       for await (const { stream: from, time, data } of records(stream)) {
         if (skip > 0 && time === again) {
@@ -107,22 +111,27 @@ function createPlace(records: ReadRecords, start: number | undefined, after: str
           newest = data;
           continue;
         }
+        // Has been seen before the clock was set back: records lie in the order in which they were written.
+        if (skip > 0 && time <= aheadThen) continue;
         // Engines repeat one now and then when they change from file to file; the parts of a long line share one time.
         const isWhole = data.at(-1) === LINE_FEED;
         if (isWhole && time === last && newest !== undefined && Buffer.compare(newest, data) === 0) continue;
         newest = data;
         if (time < last && Date.now() - milliseconds(time) > stale) continue;
         seenAtLast = time === last ? seenAtLast + 1 : 1;
+        if (time < last && last > ahead) ahead = last;
+        else if (time > ahead) ahead = '';
         last = time;
-        yield { stream: from, data, at: milliseconds(time), position: `${time}/${seenAtLast}` };
+        const position = `${time}/${seenAtLast}${ahead === '' ? '' : `/${ahead}`}`;
+        yield { stream: from, data, at: milliseconds(time), position };
       }
     },
   };
 }
 
-function readPosition(text: string | undefined): readonly [time?: string, seen?: number] {
-  const [, time, seen] = /^(.*)\/(\d+)$/.exec(text ?? '') ?? [];
-  return time === undefined ? [] : [time, Number(seen)];
+function readPosition(text: string | undefined): readonly [time?: string, seen?: number, ahead?: string] {
+  const [time, seen, ahead = ''] = text?.split('/') ?? [];
+  return time === undefined ? [] : [time, Number(seen), ahead];
 }
 
 const SPACE = 0x20;

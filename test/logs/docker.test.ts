@@ -48,10 +48,13 @@ describe.skipIf(missing !== undefined)(`output of containers on Docker ${missing
   });
   afterAll(async () => {
     logs?.destroy();
-    if (instance) await nothingLeft(instance).finally(instance.close);
-    unmount();
-    if (disk) rmSync(dirname(disk), { recursive: true, force: true });
-    await image?.remove();
+    try {
+      if (instance) await nothingLeft(instance).finally(instance.close);
+    } finally {
+      unmount();
+      if (disk) rmSync(dirname(disk), { recursive: true, force: true });
+      await image?.remove();
+    }
   });
 
   function logsClient(maxAttempts: number): CloudWatchLogsClient {
