@@ -7,7 +7,7 @@ const low = 1 << 18;
 /** Milliseconds between two signs of life that each side must give. */
 const pingInterval = 30_000;
 /** Milliseconds that a side has to say goodbye. */
-const closePatience = 2_000;
+const closePatience = 15_000;
 
 /** @param early what `client` sent before; it is paused */
 export function relay(client: WebSocket, worker: WebSocket, early: readonly Buffer[]): void {

@@ -164,7 +164,33 @@ test('a connection that replaces another gets what has not arrived', async () =>
   expect(channel.detach(second)).toBe(true);
 });
 
-test('the end waits for what is on its way, within bounds', async () => {
+test('the end waits for a client that reads slowly, and not for one that has stopped', async () => {
+  const { time, channel, connect, shakeHands, acknowledge } = setUp();
+  const link = connect();
+  shakeHands();
+  const closed = () => link.sent.some(({ type }) => type === 'channel_closed');
+  const pass = async (seconds: number) => {
+    for (let tick = 0; tick < seconds * 100; tick += 1) {
+      time.advance(10);
+      await Promise.resolve();
+      await Promise.resolve();
+    }
+  };
+  for (const word of ['a', 'b', 'c', 'd']) await channel.write(Buffer.from(word));
+  const finished = channel.finish('');
+  for (const sequence of [2, 3, 4]) {
+    await pass(10);
+    acknowledge(sequence);
+    expect(closed()).toBe(false);
+  }
+  await pass(14);
+  expect(closed()).toBe(false);
+  await pass(2);
+  await finished;
+  expect(closed()).toBe(true);
+});
+
+test('the end waits for what is on its way', async () => {
   const { time, channel, connect, shakeHands, acknowledge } = setUp();
   const link = connect();
   shakeHands();

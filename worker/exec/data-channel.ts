@@ -62,7 +62,7 @@ export interface DataChannel {
   write(data: Uint8Array): Promise<void>;
   /** Stops the client from sending while its input cannot be taken. */
   hold(held: boolean): void;
-  /** Waits until everything has arrived, within bounds, then ends the session at the client; shows `output` there. */
+  /** Waits until everything has arrived, or nothing arrives any more, then ends the session at the client; shows `output` there. */
   finish(output: string): Promise<void>;
   /** Waiting writes return at once from now on, and what comes after is dropped. */
   closeOutput(): void;
@@ -87,7 +87,8 @@ const mostRepeats = 20;
 const handshakePatience = 15_000;
 /** How long a size is waited for after the handshake. */
 const sizePatience = 500;
-const finishPatience = 3_000;
+/** Without an acknowledgement, at the end: terminals may be slow, and what they have not read yet is not lost on them. */
+const finishPatience = 15_000;
 /** Input messages that may come before one that is missing. */
 const mostEarly = 1000;
 const agentVersion = '3.3.0.0';
@@ -104,8 +105,9 @@ export function createDataChannel({ sessionId, clock, after, events }: DataChann
   let held = false;
   let outputClosed = false;
   let destroyed = false;
-  /** Newest acknowledged output. */
+  /** Newest acknowledged output, and when the last acknowledgement came. */
   let acknowledged = -1;
+  let acknowledgedAt = 0;
   let outgoing = 0;
   let expected = 0;
   let bytesUnacknowledged = 0;
@@ -156,6 +158,7 @@ export function createDataChannel({ sessionId, clock, after, events }: DataChann
     unacknowledged.delete(sequence);
     bytesUnacknowledged -= message.bytes;
     acknowledged = Math.max(acknowledged, sequence);
+    acknowledgedAt = clock();
     admit();
   }
 
@@ -281,8 +284,9 @@ export function createDataChannel({ sessionId, clock, after, events }: DataChann
 
     async finish(output) {
       if (phase === 'closed') return;
-      const deadline = clock() + finishPatience;
-      while (unacknowledged.size > 0 && link && clock() < deadline && !destroyed)
+      const since = clock();
+      const isLate = () => clock() - Math.max(since, acknowledgedAt) > finishPatience;
+      while (unacknowledged.size > 0 && link && !isLate() && !destroyed)
         await new Promise<void>((resolve) => after(10, resolve));
       enter('closed');
       link?.send(channelClosed(sessionId, output, clock()));

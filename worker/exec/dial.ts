@@ -13,7 +13,7 @@ const dialPatience = 10_000;
 /** Bytes; the API passes on nothing longer from a client. */
 const longestFrame = 1 << 20;
 /** Milliseconds that the other side has to end a connection. */
-const closePatience = 2_000;
+const closePatience = 15_000;
 
 /** @throws Error when the API cannot be reached or no longer waits for this worker */
 export async function dialApi(
