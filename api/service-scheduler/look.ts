@@ -54,10 +54,12 @@ async function record(deps: SchedulerDeps, look: ServiceLook, plan: Plan): Promi
   const isDone = plan.starts.length === 0 && plan.calls.length === 0 && unheard(look, plan.service).length === 0;
   const changed =
     plan.service !== look.service || plan.events.length > 0 || settled.length > 0 || look.started.length > 0;
+  // What is to be done now may fail, or die with this process: the sweep finds the service until it is done.
+  const lookAgainAt = isDone || look.work !== undefined ? plan.lookAgainAt : Math.min(look.timer ?? now, now);
   if (!changed) {
-    const rests = (look.work === undefined || !isDone) && look.timer === plan.lookAgainAt;
+    const rests = (look.work === undefined || !isDone) && look.timer === lookAgainAt;
     if (rests) return look.revision;
-    const rested = await store.services.rest(isDone ? look : withoutWork(look), plan.lookAgainAt);
+    const rested = await store.services.rest(isDone ? look : withoutWork(look), lookAgainAt);
     return rested ? look.revision : undefined;
   }
   const answer = await store.services.write(look, {
@@ -66,7 +68,7 @@ async function record(deps: SchedulerDeps, look: ServiceLook, plan: Plan): Promi
     settled,
     toldStarted: look.started.length > 0,
     ...(isDone && { work: 'done' as const }),
-    lookAgainAt: plan.lookAgainAt ?? null,
+    lookAgainAt: lookAgainAt ?? null,
     ...(plan.service.deployments.every(({ waitsForCapacity }) => !waitsForCapacity) && { waitsSince: null }),
   });
   return typeof answer === 'number' ? answer : undefined;

@@ -3,7 +3,7 @@ import type { Deployment } from '../service/service.ts';
 import type { Draft } from './draft.ts';
 import { messages, stopReasons } from './messages.ts';
 import { isLive, type ServiceTask } from './service-task.ts';
-import { pausedUntil } from './settle.ts';
+import { isFailing, pausedUntil } from './settle.ts';
 import { choosePlacements, chooseVictims } from './spread.ts';
 
 export interface KeepLimits {
@@ -26,7 +26,11 @@ export function keepCount(draft: Draft, deployment: Deployment, target: number, 
   const unhealthy = own.filter((task) => draft.unhealthy(task));
   const good = own.filter((task) => !unhealthy.includes(task));
   const healthy = good.filter((task) => draft.healthy(task)).length;
-  const needed = limits.frozen ? 0 : Math.max(0, target - good.length);
+  // What takes their place waits for the pause that their failure makes.
+  const failing = draft.tasks.filter(
+    (task) => task.deploymentId === deployment.id && isFailing(task, draft.rules.healthyAfter),
+  );
+  const needed = limits.frozen ? 0 : Math.max(0, target - good.length - failing.length);
   const started = start(draft, deployment, good, Math.min(needed, Math.max(0, limits.room)));
   if (good.length > target) scaleIn(draft, deployment, good, good.length - target);
   const missing = needed - started;

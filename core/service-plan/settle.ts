@@ -48,6 +48,13 @@ export function failureOf(task: ServiceTask, healthyAfter: Millis): Failure | un
   return (task.endedAt ?? 0) - task.startedAt < healthyAfter ? 'ended early' : undefined;
 }
 
+/** Ends by itself as a failure that slows its deployment down, which is known for sure and counted when it is STOPPED. */
+export function isFailing(task: ServiceTask, healthyAfter: Millis): boolean {
+  if (!task.stopping || hasStopped(task) || task.stopCode === 'ServiceSchedulerInitiated') return false;
+  if (task.startedAt !== undefined && task.endedAt === undefined) return false;
+  return failureOf(task, healthyAfter) !== undefined;
+}
+
 function count(draft: Draft, deployment: Deployment, failures: readonly Failure[]): void {
   const { now } = draft;
   const paced = failures.filter((failure) => failure !== 'failed health checks');

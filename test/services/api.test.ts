@@ -1,6 +1,12 @@
 /** What service operations accept, refuse and give back, without anything that runs. */
+import { randomUUID } from 'node:crypto';
 import * as ecs from '@aws-sdk/client-ecs';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SchedulerDeps } from '../../api/service-scheduler/deps.ts';
+import { lookAtService } from '../../api/service-scheduler/look.ts';
+import { WorkersAwayError } from '../../core/errors.ts';
+import { serviceKey } from '../../core/service/service.ts';
 import { refused } from '../ecs/expect-error.ts';
 import { type ApiStack, createApiStack } from '../support/stack.ts';
 import { register } from '../support/tasks.ts';
@@ -9,6 +15,8 @@ import { refusals } from './refusals.ts';
 const networkConfiguration = {
   awsvpcConfiguration: { subnets: ['subnet-12345678'], securityGroups: ['sg-12345678'], assignPublicIp: 'ENABLED' },
 } as const satisfies ecs.NetworkConfiguration;
+
+const scope = { accountId: '000000000000', region: 'us-east-1' };
 
 let stack: ApiStack;
 let client: ecs.ECSClient;
@@ -135,7 +143,6 @@ describe('CreateService', () => {
 
 describe('a definition that is deleted under a service', () => {
   const purge = async () => await stack.store.taskDefinitions.purgeDeleted(Date.now() + 3_600_000, 100);
-  const scope = { accountId: '000000000000', region: 'us-east-1' };
 
   it('stays until no service may start a task from it', async () => {
     await register(client, 'leaving', [{}]);
@@ -373,5 +380,43 @@ describe('task protection', () => {
       'InvalidParameterException',
       'expiresInMinutes must be from 1 to 2880.',
     );
+  });
+});
+
+describe('the scheduler', () => {
+  it('comes back to a service whose tasks could not be placed when their time had come', async () => {
+    const { serviceName = '' } = await create();
+    const key = { ...scope, clusterName: 'default', name: serviceName };
+    const start = Date.now();
+    let now = start;
+    const look = async () => {
+      const away = async () => {
+        throw new WorkersAwayError();
+      };
+      const deps: SchedulerDeps = {
+        store: { ...stack.store, tasks: { ...stack.store.tasks, place: away } },
+        queue: { wake: () => {}, wakeAt: () => {}, call: () => {} },
+        clock: () => now,
+        newUuid: randomUUID,
+        healthyAfter: 1000,
+        clusterRuntime: 'any',
+        log: pino({ level: 'silent' }),
+      };
+      await lookAtService(deps, serviceKey(key));
+    };
+    const due = async () => (await stack.store.services.due(now, 1000)).includes(serviceKey(key));
+    await stack.store.services.change(key, (service) => {
+      const [deployment, ...others] = service.deployments;
+      const pace = { attempts: 1, failedAt: start, notBefore: start + 1000 };
+      return { service: { ...service, deployments: deployment ? [{ ...deployment, pace }, ...others] : [] } };
+    });
+    await look();
+    expect(await due()).toBe(false);
+    now = start + 1001;
+    expect(await due()).toBe(true);
+    for (const _ of [1, 2]) {
+      await expect(look()).rejects.toThrow(WorkersAwayError);
+      expect(await due()).toBe(true);
+    }
   });
 });

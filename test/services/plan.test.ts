@@ -253,6 +253,18 @@ describe('a steady service', () => {
     ]);
   });
 
+  it('replaces a task that ran for long as soon as it is on its way out', () => {
+    const world = newWorld({ desiredCount: 1 });
+    settleDown(world);
+    world.now += 3_600_000;
+    for (const task of kept(world)) {
+      stopTask(task, 'EssentialContainerExited', 'Essential container in task exited');
+      Object.assign(task, { lastStatus: 'DEPROVISIONING', endedAt: world.now });
+    }
+    look(world);
+    expect(kept(world)).toHaveLength(1);
+  });
+
   it('changes nothing when it is looked at again', () => {
     const world = steady();
     const planned = plan(world);
@@ -311,8 +323,13 @@ describe('failures', () => {
     for (const task of live(world))
       if (task.lastStatus !== 'RUNNING' && !task.stopping) {
         stopTask(task, 'TaskFailedToStart', 'CannotPullContainerError: no such image');
-        ends(world, task);
+        task.lastStatus = 'DEPROVISIONING';
       }
+    // Nothing takes its place before it is STOPPED, and counted.
+    const before = world.tasks.size;
+    look(world);
+    expect(world.tasks.size).toBe(before);
+    for (const task of world.tasks.values()) if (task.lastStatus === 'DEPROVISIONING') ends(world, task);
   };
 
   it('slow the next attempts down and say why', () => {

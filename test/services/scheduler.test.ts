@@ -93,7 +93,7 @@ describe.concurrent('services', () => {
     }
 
     const gone = await remove(name);
-    expect(gone).toMatchObject({ desiredCount: 0, runningCount: 0, status: 'INACTIVE' });
+    expect(gone).toMatchObject({ desiredCount: 0, runningCount: 0, status: 'INACTIVE', deployments: [], events: [] });
     await eventually('its tasks to be over', async () => ((await tasksOf(ecs, name)).length === 0 ? true : undefined));
     for (const { stopCode } of await tasksOf(ecs, name, 'STOPPED')) expect(stopCode).toBe('ServiceSchedulerInitiated');
     const { serviceArns = [] } = await ecs.send(new ListServicesCommand({ maxResults: 100 }));

@@ -23,6 +23,9 @@ export function serviceView(stored: Counted, { events, tags }: ServiceDetails): 
   const primary = primaryOf(service);
   const totals = Object.values(counts);
   const isEcs = service.controller === 'ECS';
+  // A deleted service has a past in its deployments' history alone.
+  const isGone = service.status === 'INACTIVE';
+  const deployments = isGone ? [] : service.deployments;
   return {
     serviceArn: arnOf(service),
     serviceName: service.name,
@@ -38,10 +41,14 @@ export function serviceView(stored: Counted, { events, tags }: ServiceDetails): 
     platformFamily: primary?.revision.platformFamily ?? 'Linux',
     ...(primary && isEcs && { taskDefinition: definitionArn(service, primary) }),
     deploymentConfiguration: service.deploymentConfiguration,
-    ...(!isEcs && { taskSets: service.deployments.map((each) => taskSetView(stored, each, { tags })) }),
-    deployments: isEcs ? service.deployments.map((each) => deploymentView(stored, each)) : [],
+    ...(!isEcs && { taskSets: deployments.map((each) => taskSetView(stored, each, { tags })) }),
+    deployments: isEcs ? deployments.map((each) => deploymentView(stored, each)) : [],
     roleArn: `arn:${partitionOf(service.region)}:iam::${service.accountId}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS`,
-    events: events.map(({ id, createdAt, message }) => ({ id, createdAt: new Date(createdAt), message })),
+    events: (isGone ? [] : events).map(({ id, createdAt, message }) => ({
+      id,
+      createdAt: new Date(createdAt),
+      message,
+    })),
     createdAt: new Date(service.createdAt),
     ...(service.serviceDeployment && {
       currentServiceDeployment: serviceDeploymentArn(service, service.serviceDeployment.id),
