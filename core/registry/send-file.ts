@@ -7,7 +7,7 @@ import { finished, type Writable } from 'node:stream';
 import type { BlobRange } from './blob-store.ts';
 
 /** Bytes read at once. */
-const pieceSize = 256 * 2 ** 10;
+const pieceSize = 512 * 2 ** 10;
 
 /**
  * Writes the range and ends the stream; closes the file.
