@@ -1,14 +1,13 @@
 /** A guest that has been taken over: whatever it sends, the worker neither crashes, nor grows, nor is kept busy. */
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import type { Socket } from 'node:net';
 import fc from 'fast-check';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Agent, greetAgent } from '../../runtime/microvm/agent.ts';
 import { stateOf } from '../../runtime/microvm/crun.ts';
 import { outputOf, readOutput } from '../../runtime/microvm/logs.ts';
 import { createDecoder, encodeRequest, maxPayload, ProtocolError } from '../../runtime/microvm/protocol.ts';
+import { socketPair } from './socket-pair.ts';
 
 const nonce = Buffer.from('a nonce of twenty-four b');
 const hello = encodeRequest(1, ['ok', nonce]);
@@ -177,19 +176,7 @@ describe('the conversation', () => {
 
 /** A host that has been greeted, and the guest's end of its socket. */
 async function conversation(): Promise<{ readonly agent: Agent; readonly guest: Socket }> {
-  const server = createServer();
-  const path = join(tmpdir(), `longshore-malice-${process.pid}-${Math.random().toString(36).slice(2)}`);
-  server.listen(path);
-  await once(server, 'listening');
-  const accepted = once(server, 'connection');
-  const host = connect(path);
-  const [guest] = (await accepted) as [Socket];
-  server.close();
-  guest.on('error', () => {});
-  onTestFinished(() => {
-    host.destroy();
-    guest.destroy();
-  });
+  const { host, guest } = await socketPair();
   const greeted = greetAgent(host, 5000);
   let sent = Buffer.alloc(0);
   // Zeros first, then one request: hello and 24 bytes.

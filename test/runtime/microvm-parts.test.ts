@@ -1,11 +1,8 @@
 /** Parts of the driver for virtual machines by themselves: above all, what a guest may send. */
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import type { Socket } from 'node:net';
 import fc from 'fast-check';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AgentError, greetAgent } from '../../runtime/microvm/agent.ts';
 import { cpioOf } from '../../runtime/microvm/cpio.ts';
 import { imageOf } from '../../runtime/microvm/image.ts';
@@ -16,6 +13,7 @@ import { sizeFor } from '../../runtime/microvm/sandbox.ts';
 import { signalNumber } from '../../runtime/microvm/signals.ts';
 import { argumentsOf, capabilitiesOf, specOf } from '../../runtime/microvm/spec.ts';
 import { resolveUser } from '../../runtime/microvm/users.ts';
+import { socketPair } from './socket-pair.ts';
 
 const nonce = Buffer.from('a nonce of twenty-four b');
 const hello = encodeRequest(1, ['ok', nonce]);
@@ -89,24 +87,6 @@ it('a request that would not fit is refused before it is sent', () => {
   expect(() => encodeRequest(1, ['write', Buffer.alloc(maxPayload)])).toThrow(RangeError);
 });
 
-/** A host's socket, and the guest's end of it. */
-async function pair(): Promise<{ readonly host: Socket; readonly guest: Socket }> {
-  const server = createServer();
-  const path = join(tmpdir(), `longshore-pair-${process.pid}-${Math.random().toString(36).slice(2)}`);
-  server.listen(path);
-  await once(server, 'listening');
-  const accepted = once(server, 'connection');
-  const host = connect(path);
-  const [guest] = (await accepted) as [Socket];
-  server.close();
-  guest.on('error', () => {});
-  onTestFinished(() => {
-    host.destroy();
-    guest.destroy();
-  });
-  return { host, guest };
-}
-
 describe('the conversation with an agent', () => {
   /** Plays an agent: answers hello, then what `answer` says. */
   const play = (guest: Socket, answer: (words: readonly string[], id: number) => Buffer | undefined) => {
@@ -134,7 +114,7 @@ describe('the conversation with an agent', () => {
   };
 
   it('brings answers to their questions, in whatever order they come', async () => {
-    const { host, guest } = await pair();
+    const { host, guest } = await socketPair();
     const held: (() => void)[] = [];
     play(guest, ([verb = '', word = ''], id) => {
       if (verb === 'fail') return encodeRequest(id, ['error', '2', 'path', 'No such file']);
@@ -150,7 +130,7 @@ describe('the conversation with an agent', () => {
   });
 
   it('ends for everybody who waits when the guest sends garbage', async () => {
-    const { host, guest } = await pair();
+    const { host, guest } = await socketPair();
     play(guest, () => Buffer.from('garbage that is no frame'));
     const agent = await greetAgent(host, 5000);
     const waiting = [agent.call('wait'), agent.call('wait')];
@@ -160,14 +140,14 @@ describe('the conversation with an agent', () => {
   });
 
   it('is given up when nobody answers', async () => {
-    const { host } = await pair();
+    const { host } = await socketPair();
     await expect(greetAgent(host, 50)).rejects.toMatchObject({ kind: 'engine' });
   });
 });
 
 it('a monitor that says something else than QMP is let go', async () => {
   for (const words of ['}{\n', 'x'.repeat(2 ** 20 + 1)]) {
-    const { host, guest } = await pair();
+    const { host, guest } = await socketPair();
     guest.write(words);
     await expect(openQmp(host)).rejects.toMatchObject({ kind: 'engine' });
   }
