@@ -9,6 +9,7 @@ import type { LogsDeps, LogsHandlers } from './deps.ts';
 import { groupExists, invalid, invalidToken, noGroup } from './errors.ts';
 import { findGroup, groupArn, nameIn } from './names.ts';
 import type { LogGroup } from './store/log-store.ts';
+import { validTags } from './tags.ts';
 
 const retentions = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -50,7 +51,7 @@ export function groupHandlers({ store, clock }: LogsDeps) {
         name,
         creationTime: clock(),
         logGroupClass,
-        tags,
+        tags: validTags(tags),
       });
       if (group === undefined) throw groupExists();
       return {};

@@ -2,12 +2,19 @@
 import { TooManyTagsException } from '@aws-sdk/client-cloudwatch-logs';
 import type { Scope } from '../../core/scope.ts';
 import type { LogsDeps, LogsHandlers } from './deps.ts';
-import { noGroup } from './errors.ts';
+import { invalid, noGroup } from './errors.ts';
 import { findGroup } from './names.ts';
 
 const mostTags = 50;
 
 type Tags = Readonly<Record<string, string>>;
+
+/** @throws InvalidParameterException for keys that only AWS sets */
+export function validTags(tags: Tags = {}): Tags {
+  const reserved = Object.keys(tags).find((key) => key.toLowerCase().startsWith('aws:'));
+  if (reserved !== undefined) throw invalid(`Tag keys that start with "aws:" are reserved: ${reserved}`);
+  return tags;
+}
 
 export function tagHandlers({ store }: LogsDeps) {
   const find = (scope: Scope, input: { readonly logGroupName?: string; readonly resourceArn?: string }) =>
@@ -32,10 +39,12 @@ export function tagHandlers({ store }: LogsDeps) {
     Object.fromEntries(Object.entries(tags).filter(([name]) => !names.includes(name)));
 
   return {
-    TagResource: async (input, { caller }) => await change(caller, input, (tags) => ({ ...tags, ...input.tags })),
+    TagResource: async (input, { caller }) =>
+      await change(caller, input, (tags) => ({ ...tags, ...validTags(input.tags) })),
     UntagResource: async (input, { caller }) => await change(caller, input, without(input.tagKeys ?? [])),
     ListTagsForResource: async (input, { caller }) => ({ tags: { ...find(caller, input).tags } }),
-    TagLogGroup: async (input, { caller }) => await change(caller, input, (tags) => ({ ...tags, ...input.tags })),
+    TagLogGroup: async (input, { caller }) =>
+      await change(caller, input, (tags) => ({ ...tags, ...validTags(input.tags) })),
     UntagLogGroup: async (input, { caller }) => await change(caller, input, without(input.tags ?? [])),
     ListTagsLogGroup: async (input, { caller }) => ({ tags: { ...find(caller, input).tags } }),
   } satisfies LogsHandlers;

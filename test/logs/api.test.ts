@@ -206,6 +206,11 @@ describe('groups', () => {
       message: 'The specified log group already exists',
     });
     await logs.send(new TagResourceCommand({ resourceArn: arn, tags: { c: '3' } }));
+    for (const asked of [
+      logs.send(new TagResourceCommand({ resourceArn: arn, tags: { 'aws:x': 'y' } })),
+      logs.send(new CreateLogGroupCommand({ logGroupName: '/other', tags: { 'AWS:x': 'y' } })),
+    ])
+      await expect(asked).rejects.toMatchObject({ name: 'InvalidParameterException' });
     await logs.send(new UntagResourceCommand({ resourceArn: arn, tagKeys: ['a'] }));
     const { tags } = await logs.send(new ListTagsForResourceCommand({ resourceArn: arn }));
     expect(tags).toEqual({ b: '2', c: '3' });

@@ -35,6 +35,8 @@ describe('a filter pattern', () => {
     ['"a \\"b\\" c"', 'x a "b" c', true],
     ['?ERROR ?WARN', 'WARN 1', true],
     ['?ERROR ?WARN', 'INFO', false],
+    ['?ERROR INFO', 'INFO 1', true],
+    ['?ERROR -INFO', 'WARN 1', true],
     ['ERROR -ARGUMENTS', '[ERROR 419] MISSING ARGUMENTS', false],
     ['ERROR -ARGUMENTS', '[ERROR 400] BAD REQUEST', true],
     ['-"bad request"', 'fine', true],

@@ -33,11 +33,13 @@ export function parseTermPattern(text: string): MessageFilter {
     return (message) => message.includes(word);
   }
 
+  // CloudWatch Logs takes no notice of `?` beside terms without it.
+  const alternatives = needed.length + excluded.length === 0 ? optional : [];
   return (message) => {
     const matches =
       needed.every((holds) => holds(message)) &&
       !excluded.some((holds) => holds(message)) &&
-      (optional.length === 0 || optional.some((holds) => holds(message)));
+      (alternatives.length === 0 || alternatives.some((holds) => holds(message)));
     return matches ? { extracted: {} } : undefined;
   };
 }
