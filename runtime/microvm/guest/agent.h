@@ -35,7 +35,8 @@ struct request {
 void channel_open(void);
 int channel_fd(int line);
 short channel_events(int line);
-void channel_ready(int line, short events, void (*handle)(struct request *));
+/* 1: something came. */
+int channel_ready(int line, short events, void (*handle)(struct request *));
 int line_of(ticket id);
 /* Forgets everything that an earlier host has not read yet. */
 void channel_reset(int line);

@@ -106,10 +106,11 @@ static void take_frames(struct line *line, void (*handle)(struct request *)) {
   } while (step > 0);
 }
 
-void channel_ready(int number, short events, void (*handle)(struct request *)) {
+int channel_ready(int number, short events, void (*handle)(struct request *)) {
   struct line *line = &lines[number];
+  ssize_t got = 0;
   if (events & POLLIN) {
-    ssize_t got = read(line->port, line->input + line->filled, sizeof line->input - line->filled);
+    got = read(line->port, line->input + line->filled, sizeof line->input - line->filled);
     if (got > 0) {
       line->filled += got;
       take_frames(line, handle);
@@ -121,6 +122,7 @@ void channel_ready(int number, short events, void (*handle)(struct request *)) {
     line->start += sent;
   }
   if (line->start == line->end) line->start = line->end = 0;
+  return got > 0;
 }
 
 static void put(const void *bytes, size_t size) {

@@ -69,8 +69,9 @@ static _Noreturn void serve(void) {
     process_ready(polls + LINES + 1, count - LINES - 1);
     for (int line = 0; line < LINES; line++) {
       if (hung_up[line]) polls[line].revents = look_at(line);
-      hung_up[line] = (polls[line].revents & (POLLHUP | POLLIN)) == POLLHUP;
-      channel_ready(line, polls[line].revents, handle);
+      int heard = channel_ready(line, polls[line].revents, handle);
+      /* Its end can be read all the time. */
+      hung_up[line] = (polls[line].revents & POLLHUP) && !heard;
     }
   }
 }
