@@ -47,7 +47,7 @@ Measures this host; without names, everything (about half an hour).
   services replacements, rolling deployments, and what a thousand services cost; needs the same as launch
   idle     memory and seconds to ready of a default set-up
   registry pushes and pulls of 1 GiB against Debian's docker-registry, where that is installed; lists of images
-  microvm  tasks in virtual machines against tasks in containers; needs root, the same, and what these machines need
+  microvm  (by name alone) tasks in virtual machines against tasks in containers; needs root, the same, and what these machines need
   leaks    50 tasks started and stopped: fails when anything of them stays; needs the same as launch
   exec     a key's echo in a terminal of ECS Exec against \`docker exec -it\`; needs the same
   logs     output to its log stream against \`docker logs -f\`, latency, bytes on disk; needs the same
@@ -55,6 +55,9 @@ Measures this host; without names, everything (about half an hour).
   --quick        small samples: shows that it works, not how fast it is
   --rounds <n>   how often measurements are repeated
   --json <file>  where the results go (default: bench-results-<time>.json)`;
+
+/** Machines need much of a host, and minutes: by name alone. */
+const usual = Object.keys(scenarios).filter((name) => name !== 'microvm');
 
 /** @param args names of scenarios and flags, as on the command line */
 export async function runBench(args: readonly string[]): Promise<void> {
@@ -113,7 +116,7 @@ function readArguments(args: readonly string[]) {
   if (unknown !== undefined) throw new Failure(`There is no scenario "${unknown}".\n\n${usage}`);
   const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
   return {
-    names: (positionals.length > 0 ? positionals : Object.keys(scenarios)) as readonly Name[],
+    names: (positionals.length > 0 ? positionals : usual) as readonly Name[],
     quick: values.quick ?? false,
     rounds: values.rounds === undefined ? undefined : wholeNumber(values.rounds),
     help: values.help ?? false,
