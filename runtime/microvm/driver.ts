@@ -109,18 +109,17 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
   });
 
   /** One that was kept ready, when it has the size. */
-  const readyMachine = async (context: Context, size: MachineSize): Promise<Machine> => {
+  const readyMachine = async (context: Context, size: MachineSize): Promise<Machine | undefined> => {
     const fits = JSON.stringify(size) === JSON.stringify(usual);
     usual = size;
     const ready = await pool.take();
-    if (ready && fits && !ready.record.ended && JSON.stringify(ready.record.size) === JSON.stringify(size))
-      return ready;
-    if (ready) await removeMachine(context, ready);
-    return await makeMachine(context, size);
+    if (!ready) return undefined;
+    if (fits && !ready.record.ended && JSON.stringify(ready.record.size) === JSON.stringify(size)) return ready;
+    await removeMachine(context, ready);
+    return undefined;
   };
 
-  const makeSandbox = async (context: Context, config: SandboxConfig): Promise<Machine> => {
-    const machine = await readyMachine(context, sizeFor(config.limits));
+  const occupy = async (context: Context, machine: Machine, config: SandboxConfig): Promise<Machine> => {
     try {
       await takeMachine(context, machine, config);
       context.machines.set(config.id, machine);
@@ -129,6 +128,19 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       await removeMachine(context, machine);
       throw error;
     }
+  };
+
+  const makeSandbox = async (context: Context, config: SandboxConfig): Promise<Machine> => {
+    const size = sizeFor(config.limits);
+    const ready = await readyMachine(context, size);
+    try {
+      if (ready) return await occupy(context, ready, config);
+    } catch (error) {
+      // It may have died while it waited, which is no fault of the task.
+      if (!(error instanceof DriverError) || error.kind !== 'engine') throw error;
+      log.warn({ error, address: ready?.address }, 'a machine that was kept ready could not be used');
+    }
+    return await occupy(context, await makeMachine(context, size), config);
   };
 
   return {

@@ -16,14 +16,20 @@ const MiB = 2 ** 20;
 const GiB = 2 ** 30;
 /** A sandbox without limits. */
 const defaults = { cpus: 1, memory: 512 * MiB, disk: 20 * GiB } as const;
+/**
+ * MiB for the guest's kernel, the agent and crun, and then some: a task must meet its own limit, which ends it, before
+ * the machine is short of memory, which makes it crawl.
+ */
+const GUEST_MEMORY = 160;
 /** Kept on the writable disk besides what containers write: their output. */
 const OUTPUT_DISK = 256 * MiB;
 
 /** Sizes come in steps, because each needs a snapshot of its own. */
 export function sizeFor(limits: Limits): MachineSize {
   const task = Math.ceil((limits.memory ?? defaults.memory) / MiB / 512) * 512;
-  // For the guest's kernel, the agent and crun, and the kernel's book-keeping of memory.
-  return { cpus: Math.max(1, Math.ceil(limits.cpus ?? defaults.cpus)), memory: task + 96 + Math.ceil(task / 32) };
+  // The kernel's book-keeping of memory grows with it.
+  const overhead = GUEST_MEMORY + Math.ceil(task / 32);
+  return { cpus: Math.max(1, Math.ceil(limits.cpus ?? defaults.cpus)), memory: task + overhead };
 }
 
 /** @throws DriverError kind volume or create */

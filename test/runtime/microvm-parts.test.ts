@@ -273,7 +273,7 @@ it('sizes come in steps, and hold what was asked for', () => {
       fc.double({ min: 0.01, max: 16, noNaN: true }),
       (memory, cpus) => {
         const size = sizeFor({ cpus, memory: memory * MiB });
-        expect(size.memory).toBeGreaterThan(memory + 64);
+        expect(size.memory).toBeGreaterThan(memory + 128);
         expect(size.cpus).toBeGreaterThanOrEqual(cpus);
       },
     ),
