@@ -1,25 +1,26 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** They measure shares of processor time, or need so much of it that what runs beside them would be late. */
-const alone = ['test/volumes/resources.test.ts', 'test/runtime/docker.test.ts', 'test/runtime/microvm.test.ts'];
+/** They take minutes of a worker, which at the end would have no company. */
+const long = ['microvm', 'docker', 'docker-network'].map((name) => `test/runtime/${name}.test.ts`);
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification) => long.some((path) => moduleId.endsWith(path));
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   test: {
-    testTimeout: 60_000,
+    include: ['test/**/*.test.ts'],
+    testTimeout: 120_000,
     hookTimeout: 120_000,
-    projects: [
-      {
-        extends: true,
-        test: {
-          name: 'together',
-          include: ['test/**/*.test.ts'],
-          exclude: alone,
-          // Most tests wait more than they compute.
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      { extends: true, test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } } },
-    ],
+    // Most tests wait more than they compute.
+    maxWorkers: 3,
+    // Loading what is tested anew for each file takes longer than most files' tests.
+    isolate: false,
+    sequence: { sequencer: LongFirst },
   },
 });

@@ -87,7 +87,7 @@ export function testPackages(): readonly SystemPackage[] {
   const instead = 'nothing else is needed';
   const aws = { title: 'The AWS CLI', packages: ['awscli'], instead };
   const busybox = { title: 'A static busybox', packages: ['busybox-static'], instead };
-  const wanted = process.env.LONGSHORE_TEST_MACHINES && process.arch === 'x64';
+  const wanted = process.env.LONGSHORE_TEST_MACHINES !== '0' && process.arch === 'x64' && process.geteuid?.() === 0;
   const machines = wanted ? missingForMachines() : undefined;
   return [
     ...(findProgram('aws') === undefined ? [aws] : []),

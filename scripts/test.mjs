@@ -35,7 +35,7 @@ try {
     );
     const built = await section('build', () => prepareBuild(root, say));
     if (built && (await section('system packages and engine', prepareHost))) {
-      const before = await dockerObjects();
+      const before = await objectsOfInstances();
       await section('tests', runTests);
       await section('nothing left behind', () => checkLeftOvers(before));
     }
@@ -113,7 +113,12 @@ function summarise(report) {
   return `${numPassedTests} passed, ${numFailedTests + broken} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
-/** Containers and networks that carry our label, with their owner: the id of the installation that made them. */
+/** What is on this machine outside of processes and folders, with its owner: the id of the installation that made it. */
+async function objectsOfInstances() {
+  return [...(await dockerObjects()), ...controlGroups()];
+}
+
+/** Containers and networks that carry our label. */
 async function dockerObjects() {
   const { askEngine } = await import('../dist/scripts/engine.js');
   const filters = encodeURIComponent(JSON.stringify({ label: ['longshore'] }));
@@ -126,10 +131,24 @@ async function dockerObjects() {
   ];
 }
 
+function controlGroups() {
+  const root = '/sys/fs/cgroup';
+  if (!existsSync(root)) return [];
+  // cgroup v1 has a tree for each controller.
+  const trees = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const folders = [root, ...trees.map(({ name }) => join(root, name))].flatMap((tree) => readdirSync(tree));
+  return [...new Set(folders)]
+    .map((name) => ({
+      owner: /^longshore[-_](?:vm-)?(.+?)(?:\.slice)?$/.exec(name)?.[1],
+      name: `control group ${name}`,
+    }))
+    .filter(({ owner }) => owner !== undefined);
+}
+
 /** An owner that was there before the tests is an instance in use on this machine, which goes on making things. */
 async function checkLeftOvers(before) {
   const owners = new Set(before.map(({ owner }) => owner));
-  const objects = (await dockerObjects()).filter(({ owner }) => !owners.has(owner)).map(({ name }) => name);
+  const objects = (await objectsOfInstances()).filter(({ owner }) => !owners.has(owner)).map(({ name }) => name);
   const found = [...objects, ...processesOfThisRun()];
   if (found.length > 0) throw new Error(`the tests left ${found.join(', ')}`);
 }

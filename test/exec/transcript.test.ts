@@ -3,11 +3,12 @@ import { createServer, type Server } from 'node:http';
 import { CloudWatchLogsClient, CreateLogGroupCommand, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { UpdateClusterCommand } from '@aws-sdk/client-ecs';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTranscripts, type OpenTranscript, TranscriptError } from '../../worker/exec/transcript.ts';
 import { bucketTranscripts } from '../../worker/exec/transcript-bucket.ts';
 import { lineTranscript, logGroupTranscripts } from '../../worker/exec/transcript-logs.ts';
 import { createLogsClients } from '../../worker/output/logs-clients.ts';
+import { setVariables } from '../support/environment.ts';
 import { openSession } from './client.ts';
 import { type ExecStack, startExecStack } from './support.ts';
 
@@ -18,6 +19,7 @@ describe('transcripts', () => {
   let clients: ReturnType<typeof createLogsClients>;
   let task: string;
   let open: OpenTranscript;
+  let restore: () => void;
 
   beforeAll(async () => {
     bucket = await startBucket();
@@ -34,8 +36,7 @@ describe('transcripts', () => {
     open = createTranscripts(places, pino({ level: 'silent' }));
     logs = new CloudWatchLogsClient({ endpoint: stack.endpoint, region: 'us-east-1', credentials: await stack.key() });
     for (const logGroupName of ['/app', '/exec']) await logs.send(new CreateLogGroupCommand({ logGroupName }));
-    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAIOSFODNN7EXAMPLE');
-    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+    restore = setVariables({ AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE', AWS_SECRET_ACCESS_KEY: 'secret' });
     const log = (group: string) => ({
       logDriver: 'awslogs' as const,
       options: { 'awslogs-group': group, 'awslogs-region': 'us-east-1', 'awslogs-stream-prefix': 'app' },
@@ -43,7 +44,7 @@ describe('transcripts', () => {
     task = await exec.task({ logConfiguration: log('/app') }, { logConfiguration: log('/gone') });
   });
   afterAll(async () => {
-    vi.unstubAllEnvs();
+    restore?.();
     logs?.destroy();
     clients?.close();
     await exec?.close();

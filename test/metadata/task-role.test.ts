@@ -1,9 +1,10 @@
 /** Credentials of task roles: who they are for, when they are replaced, and where else they may come from. */
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createSessionIssuer } from '../../core/session-credentials.ts';
 import { createTaskRoles, ownRoles, type RoleHolder } from '../../worker/task-role.ts';
 import { awsRoles } from '../../worker/task-role-aws.ts';
+import { setVariables } from '../support/environment.ts';
 import { type ApiStack, createApiStack } from '../support/stack.ts';
 
 const key = async () => Buffer.alloc(32, 7);
@@ -68,12 +69,10 @@ describe('roles of another STS', () => {
     stack = await createApiStack();
   });
   afterAll(async () => await stack?.close());
-  afterEach(() => vi.unstubAllEnvs());
 
   test('are assumed in the name of the worker, for each task', async () => {
     const { accessKeyId, secretAccessKey } = await stack.key('111122223333');
-    vi.stubEnv('AWS_ACCESS_KEY_ID', accessKeyId);
-    vi.stubEnv('AWS_SECRET_ACCESS_KEY', secretAccessKey);
+    onTestFinished(setVariables({ AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey }));
     const roles = createTaskRoles(key, awsRoles(stack.endpoint), Date.now);
     const given = await roles.credentials(holder('t6', 'arn:aws:iam::111122223333:role/web'));
     if (!given) throw new Error('no credentials');

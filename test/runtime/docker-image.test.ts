@@ -29,6 +29,7 @@ describe.skipIf(skipReason)(skipReason ? `pulling images (skipped: ${skipReason}
     architecture = (await driver.capabilities()).architecture;
   });
   afterAll(async () => {
+    await driver?.clean();
     await driver?.close();
     await Promise.all([...images.map((image) => image.remove()), ...closing.map((close) => close())]);
   });

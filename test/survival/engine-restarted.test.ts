@@ -4,11 +4,12 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { identify } from '../../core/process-identity.ts';
 import { connectEngine } from '../../runtime/docker/engine.ts';
 import { findProgram } from '../../scripts/programs.ts';
 import { containersOf, createEngineInstance, type EngineInstance } from '../support/engine-instance.ts';
+import { setVariables } from '../support/environment.ts';
 import { eventually } from '../support/eventually.ts';
 import { nothingLeft } from '../support/leftovers.ts';
 import { describe as describeTasks, idOf, register, run, stop, until, untilStopped } from '../support/tasks.ts';
@@ -24,12 +25,13 @@ const missing =
 describe.skipIf(missing !== '')(`an engine that ends under running tasks ${missing}`, () => {
   let engine: TestEngine | undefined;
   let instance: EngineInstance | undefined;
+  let restore: (() => void) | undefined;
   afterEach(async () => {
     try {
       await instance?.close();
     } finally {
       await engine?.remove();
-      vi.unstubAllEnvs();
+      restore?.();
       engine = undefined;
       instance = undefined;
     }
@@ -39,7 +41,7 @@ describe.skipIf(missing !== '')(`an engine that ends under running tasks ${missi
     timeout: 120_000,
   }, async () => {
     engine = await startEngine(['--live-restore']);
-    vi.stubEnv('DOCKER_HOST', engine.host);
+    restore = setVariables({ DOCKER_HOST: engine.host });
     instance = await createEngineInstance();
     const ecs = instance.client();
     const { image } = instance;
@@ -79,7 +81,7 @@ describe.skipIf(missing !== '')(`an engine that ends under running tasks ${missi
 
   test('restarted, ending its containers: tasks are told as stopped, new ones run', async () => {
     engine = await startEngine([]);
-    vi.stubEnv('DOCKER_HOST', engine.host);
+    restore = setVariables({ DOCKER_HOST: engine.host });
     instance = await createEngineInstance({ settings: { LONGSHORE_WARM_POOL: '1' } });
     const ecs = instance.client();
     const { image } = instance;
