@@ -132,7 +132,7 @@ export function layerHandlers(deps: EcrDeps) {
         });
       const repository = fullPath({ accountId: found.accountId, region: found.region, name: found.repository.name });
       const { accountId, region, arn } = caller;
-      const only = { repository, actions: ['pull'] as const };
+      const only = { repository, actions: ['pull'] as const, blob: layerDigest };
       const { password } = await deps.tokens.issue({ accountId, region, arn, only }, downloadLifetime);
       const query = new URLSearchParams({ token: password });
       return {

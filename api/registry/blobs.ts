@@ -23,8 +23,11 @@ export async function getBlob(exchange: Exchange): Promise<Answer> {
     'accept-ranges': 'bytes',
     etag: `"${digest}"`,
   };
+  if (isSame(incoming.headers['if-none-match'], headers.etag)) return { status: 304, headers };
   if (isHead) return { status: 200, headers: { ...headers, 'content-length': size } };
-  const range = requestedRange(incoming.headers.range, size);
+  const known = incoming.headers['if-range'];
+  const wanted = known === undefined || known === headers.etag ? incoming.headers.range : undefined;
+  const range = requestedRange(wanted, size);
   if (range === 'unsatisfiable')
     throw new RegistryError('RANGE_INVALID', `The blob has ${size} bytes`, {
       headers: { 'content-range': `bytes */${size}` },
@@ -41,6 +44,11 @@ export async function getBlob(exchange: Exchange): Promise<Answer> {
     },
     body,
   };
+}
+
+/** https://www.rfc-editor.org/rfc/rfc9110.html#name-if-none-match */
+function isSame(header: string | undefined, etag: string): boolean {
+  return (header ?? '').split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag);
 }
 
 /** Some clients fetch manifests by digest from here. */

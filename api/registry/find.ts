@@ -17,6 +17,9 @@ export async function findRepository(
   path: string = exchange.path,
 ): Promise<StoredRepository> {
   const { deps, principal } = exchange;
+  const { blob } = principal.only ?? {};
+  if (blob !== undefined && exchange.reference !== blob)
+    throw new RegistryError('DENIED', 'This address is for one layer only');
   const target = parseRepositoryPath(path, deps.home);
   if (!isRepositoryName(target.name))
     throw new RegistryError('NAME_INVALID', `${path.slice(0, 300)} is not the name of a repository`);

@@ -21,6 +21,7 @@ export async function listTags(exchange: Exchange): Promise<Answer> {
 /** Repositories of the client's own account and region. */
 export async function listRepositories(exchange: Exchange): Promise<Answer> {
   const { deps, principal, query } = exchange;
+  if (principal.only) throw new RegistryError('DENIED', 'What you logged in with is for one repository only');
   const page = pageIn(query);
   const { items, next } = await deps.repositories.list(principal, page);
   const link = next === undefined ? undefined : `/v2/_catalog?last=${encodeURIComponent(next)}&n=${page.limit}`;

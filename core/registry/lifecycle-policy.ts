@@ -44,6 +44,8 @@ const selectionMembers = [
 ];
 const countTypes = ['imageCountMoreThan', 'sinceImagePushed', 'sinceImagePulled', 'sinceImageTransitioned'];
 const mostWildcards = 4;
+/** https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html */
+const mostRules = 50;
 
 /** @throws LifecyclePolicyError */
 export function parseLifecyclePolicy(text: string): readonly LifecycleRule[] {
@@ -53,6 +55,10 @@ export function parseLifecyclePolicy(text: string): readonly LifecycleRule[] {
   if (!Array.isArray(policy.rules)) throw wrongType(policy.rules, 'array');
   if (policy.rules.length === 0)
     throw new LifecyclePolicyError('array is too short: must have at least 1 elements but instance has 0 elements');
+  if (policy.rules.length > mostRules)
+    throw new LifecyclePolicyError(
+      `array is too long: must have at most ${mostRules} elements but instance has ${policy.rules.length} elements`,
+    );
   const rules = policy.rules.map(parseRule).sort((one, other) => one.rulePriority - other.rulePriority);
   checkTogether(rules);
   return rules;

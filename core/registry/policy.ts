@@ -21,6 +21,8 @@ export interface AccessRequest {
   readonly resource: string;
 }
 
+const principalKinds: readonly string[] = ['AWS', 'CanonicalUser', 'Federated', 'Service'];
+
 /** @throws Error with a sentence for the caller when the text is no policy */
 export function parsePolicy(text: string): readonly Statement[] {
   const policy: unknown = JSON.parse(text);
@@ -33,10 +35,26 @@ export function parsePolicy(text: string): readonly Statement[] {
     if ((Principal === undefined) === (NotPrincipal === undefined)) throw new Error('A statement has one Principal.');
     if (Action === undefined && NotAction === undefined) throw new Error('A statement has an Action.');
     if (!isTexts(Action ?? NotAction)) throw new Error('Actions are strings.');
+    const foreign = texts(Action ?? NotAction).find((action) => !/^(\*|ecr:[\w*?]+)$/i.test(action));
+    if (foreign !== undefined) throw new Error(`${foreign} is not an action of ECR.`);
+    checkPrincipal(Principal ?? NotPrincipal);
     if (statement.Condition !== undefined && !isObject(statement.Condition))
       throw new Error('A Condition is an object.');
   }
   return list as Statement[];
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html */
+function checkPrincipal(principal: unknown): void {
+  if (principal === '*') return;
+  if (!isObject(principal) || Object.keys(principal).length === 0) throw new Error('A Principal is "*" or an object.');
+  for (const [kind, value] of Object.entries(principal)) {
+    if (!principalKinds.includes(kind)) throw new Error(`${kind} is not a kind of Principal.`);
+    if (!isTexts(value) || texts(value).length === 0) throw new Error('Principals are strings.');
+    if (kind !== 'AWS') continue;
+    const wrong = texts(value).find((one) => !/^(\*|\d{12}|arn:[\w-]+:(iam|sts)::\d{12}:.+)$/.test(one));
+    if (wrong !== undefined) throw new Error(`${wrong} is not a principal of AWS.`);
+  }
 }
 
 /** A Deny beats every Allow. */

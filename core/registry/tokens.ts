@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { Scope } from '../scope.ts';
 import { createVault, VaultError } from '../secrets/vault.ts';
 import type { Millis } from '../task.ts';
+import type { Digest } from './digest.ts';
 
 /** Who speaks to the registry. */
 export interface RegistryPrincipal extends Scope {
@@ -17,6 +18,8 @@ export interface RegistryPrincipal extends Scope {
     /** `account/region/name` of the one repository. */
     readonly repository: string;
     readonly actions: readonly ('pull' | 'push')[];
+    /** Nothing else of the repository. */
+    readonly blob?: Digest;
   };
 }
 

@@ -440,6 +440,13 @@ describe('layers', () => {
     const got = await send(stack.endpoint, 'GET', pathname + search);
     expect(got.body.equals(layer)).toBe(true);
     expect((await send(stack.endpoint, 'DELETE', pathname + search)).status).toBe(403);
+    // The address is that layer's, not the repository's.
+    const { layers: others } = await client.image(name, 'v1');
+    for (const other of [`blobs/${others[0]}`, 'manifests/v1', 'tags/list', `referrers/${digest}`]) {
+      const path = pathname.replace(/blobs\/.*/, other) + search;
+      expect((await send(stack.endpoint, 'GET', path)).status).toBe(403);
+    }
+    expect((await send(stack.endpoint, 'GET', `/v2/_catalog${search}`)).status).toBe(403);
     expect(
       (
         await failure(
@@ -542,6 +549,11 @@ describe('access', () => {
     await set(allow, { Effect: 'Deny', Principal: '*', Action: 'ecr:BatchGetImage' });
     expect((await pull()).status).toBe(403);
     expect((await client.ask('GET', `${name}/manifests/v1`)).status).toBe(403);
+    for (const wrong of [{ Principal: 'xx' }, { Principal: { AWS: 'xx' } }, { Action: 's3:GetObject' }])
+      expect(await failure(set({ Effect: 'Allow', Principal: '*', Action: 'ecr:*', ...wrong }))).toMatchObject({
+        name: 'InvalidParameterException',
+        message: expect.stringContaining('Invalid repository policy provided'),
+      });
     expect((await failure(set({ Effect: 'Deny', Principal: '*', Action: '*' }))).name).toBe(
       'InvalidParameterException',
     );

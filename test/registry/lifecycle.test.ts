@@ -177,6 +177,10 @@ describe('lifecycle policies', () => {
       JSON.stringify({ rules: [{ ...good, rulePriority: '1' }] }),
       'instance type (string) does not match any allowed primitive type (allowed: ["integer"])',
     ],
+    [
+      JSON.stringify({ rules: Array.from({ length: 51 }, (_, index) => ({ ...good, rulePriority: index + 1 })) }),
+      'array is too long: must have at most 50 elements but instance has 51 elements',
+    ],
     [JSON.stringify({ rules: [good, good] }), 'rulePriority must be unique across all rules'],
     [
       JSON.stringify({ rules: [{ ...good, action: { type: 'keep' } }] }),

@@ -125,6 +125,13 @@ describe('end-2, end-10: blobs', () => {
     }
     const beyond = await client.ask('GET', `${name}/blobs/${digest}`, { headers: { range: 'bytes=100000-' } });
     expect(beyond).toMatchObject({ status: 416, headers: { 'content-range': 'bytes */100000' } });
+    const etag = `"${digest}"`;
+    const asked = async (headers: Record<string, string>) =>
+      (await client.ask('GET', `${name}/blobs/${digest}`, { headers })).status;
+    expect(await asked({ 'if-none-match': `"other", ${etag}` })).toBe(304);
+    expect(await asked({ 'if-none-match': '"other"' })).toBe(200);
+    expect(await asked({ range: 'bytes=0-9', 'if-range': etag })).toBe(206);
+    expect(await asked({ range: 'bytes=0-9', 'if-range': '"other"' })).toBe(200);
     for (const range of ['bytes=9-5', 'bytes=0-1,5-6', 'lines=1-2'])
       expect((await client.ask('GET', `${name}/blobs/${digest}`, { headers: { range } })).status).toBe(200);
   });
