@@ -10,6 +10,7 @@ import { prepareGuest } from '../../runtime/microvm/guest.ts';
 import { uidOf } from '../../runtime/microvm/machine.ts';
 import { processesOf } from '../../runtime/microvm/processes.ts';
 import { openQemu } from '../../runtime/microvm/qemu.ts';
+import { sizeFor } from '../../runtime/microvm/sandbox.ts';
 import { type BootTimes, bootAndSave } from '../../runtime/microvm/snapshot.ts';
 import { Failure } from '../failure.ts';
 import { missingForMachines } from '../system-packages.ts';
@@ -24,7 +25,7 @@ import { watchStatus } from './status-watch.ts';
 import { figure, type Table } from './table.ts';
 
 /** The size of the tasks: a quarter of a processor and 512 MiB. */
-const size = { cpus: 1, memory: 624 };
+const size = sizeFor({ cpus: 0.25, memory: 512 * 2 ** 20 });
 /** A user for machines that are booted here, of no worker's. */
 const uid = 1_299_990_000 + (process.pid % 10_000);
 const image100 = 100;
