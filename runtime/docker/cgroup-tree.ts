@@ -136,6 +136,14 @@ export async function removeGroup(tree: CgroupTree, group: string): Promise<void
   await Promise.all(tree.mounts.map((mount) => removeDirectory(join(mount, group))));
 }
 
+/** Removes the group where nothing is under it. */
+export async function removeEmptyGroup(tree: CgroupTree, group: string): Promise<void> {
+  for (const mount of tree.mounts)
+    await rmdir(join(mount, group)).catch((error: unknown) => {
+      if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes(codeOf(error))) throw error;
+    });
+}
+
 async function removeDirectory(path: string, attempt = 0): Promise<void> {
   for (const child of await directoriesIn(path)) await removeDirectory(join(path, child));
   try {

@@ -12,6 +12,7 @@ import {
   endProcesses,
   oomKillsOf,
   readTree,
+  removeEmptyGroup,
   removeGroup,
   writeLimits,
 } from './cgroup-tree.ts';
@@ -81,6 +82,7 @@ async function openDirectories(owner: string, tree: CgroupTree): Promise<Cgroups
   try {
     await writeLimits(tree, groupOf(PROBE), { memory: 2 ** 26, pids: 100, cpus: 1 });
     await removeGroup(tree, groupOf(PROBE));
+    await removeEmptyGroup(tree, top);
   } catch (error) {
     return noCgroups(`cgroups cannot be written (${engineWords(error)})`);
   }

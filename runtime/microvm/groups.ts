@@ -1,6 +1,13 @@
 /** Control groups of the host for monitors: a machine takes no more of the host than it was given, whatever it does. */
 import { join } from 'node:path';
-import { type CgroupTree, childrenOf, readTree, removeGroup, writeLimits } from '../docker/cgroup-tree.ts';
+import {
+  type CgroupTree,
+  childrenOf,
+  readTree,
+  removeEmptyGroup,
+  removeGroup,
+  writeLimits,
+} from '../docker/cgroup-tree.ts';
 import type { MachineSize } from './vmm.ts';
 
 export interface Groups {
@@ -26,6 +33,7 @@ export async function openGroups(owner: string): Promise<Groups> {
   try {
     await writeLimits(tree, `${top}/probe`, { memory: 2 ** 26, pids: 100, cpus: 1 });
     await removeGroup(tree, `${top}/probe`);
+    await removeEmptyGroup(tree, top);
   } catch (error) {
     return noGroups(`control groups cannot be written (${(error as Error).message})`);
   }
