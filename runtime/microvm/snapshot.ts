@@ -16,6 +16,8 @@ const PATIENCE = 120_000;
 const KEPT_FOR = 24 * 3_600_000;
 
 export interface BootTimes {
+  /** Milliseconds that the guest's kernel ran before its first process, the agent. */
+  readonly kernel: number;
   /** Milliseconds until the monitor answered, until the agent did, and until the machine was saved. */
   readonly monitor: number;
   readonly agent: number;
@@ -123,9 +125,10 @@ export async function bootAndSave(vmm: Vmm, size: MachineSize, place: BootPlace)
     const answered = since();
     agent = await greetAgent(await monitor.connect(0), patience);
     const alive = since();
+    const [kernel] = await agent.call('began');
     await warmUp(agent);
     await monitor.save('state');
-    return { monitor: answered, agent: alive, saved: since() };
+    return { kernel: Number(kernel), monitor: answered, agent: alive, saved: since() };
   } finally {
     agent?.close();
     await killProcessesOf(uid);

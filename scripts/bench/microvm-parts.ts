@@ -88,7 +88,8 @@ export async function throughput({ address, port, direction, seconds }: Measurem
 /** The task may not listen yet. */
 async function connected(address: string, port: number): Promise<Socket> {
   for (let tried = 1; ; tried += 1) {
-    const socket = connect({ host: address, port });
+    // What listens has nothing to say, and says so at once.
+    const socket = connect({ host: address, port, allowHalfOpen: true });
     try {
       await once(socket, 'connect');
       socket.on('error', () => {});

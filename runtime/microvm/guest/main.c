@@ -7,11 +7,15 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_POLLS 1024
 /* Milliseconds. */
 #define LOOK_AGAIN 250
+
+/* Milliseconds of the kernel before this process. */
+static long long kernel_took;
 
 static void handle(struct request *request) {
   if (strcmp(text_of(request, 0), "hello") == 0) {
@@ -20,6 +24,12 @@ static void handle(struct request *request) {
     process_forget_host(line_of(request->id));
     answer_begin(request->id, "ok");
     answer_word(text_of(request, 1), request->count > 1 ? request->words[1].size : 0);
+    answer_end();
+    return;
+  }
+  if (strcmp(text_of(request, 0), "began") == 0) {
+    answer_begin(request->id, "ok");
+    answer_number(kernel_took);
     answer_end();
     return;
   }
@@ -81,6 +91,9 @@ int main(int count, char **words) {
   if (strcmp(name, "pause") == 0) return pause_main();
   if (count == 4 && strcmp(name, "fill") == 0) return fill_main(words[1], words[2], words[3]);
   if (getpid() != 1) return 2;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  kernel_took = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
   boot();
   serve();
 }
