@@ -9,7 +9,7 @@ import type { Millis } from '../task.ts';
 import type { RegistryDeps } from './deps.ts';
 import type { Digest } from './digest.ts';
 import { pushImage } from './images.ts';
-import { parseManifest } from './manifest.ts';
+import { type Descriptor, ManifestError, parseManifest } from './manifest.ts';
 import { ensureRepository } from './template.ts';
 import { beginUpload, cancelUpload, finishUpload } from './uploads.ts';
 import { fetchBlob, fetchManifest, type Upstream, type UpstreamCredentials, UpstreamError } from './upstream.ts';
@@ -96,10 +96,10 @@ async function fill(
     const manifest = await fetchManifest(upstream, repository, text);
     if ('digest' in reference && manifest.digest !== reference.digest)
       throw new UpstreamError('unavailable', 'The upstream registry sent another image than it was asked for.');
+    const blobs = blobsOf(manifest);
     const target = found ?? (await ensureRepository(deps, registry, name, 'PULL_THROUGH_CACHE'));
     if (!target) return;
-    for (const blob of parseManifest(manifest.bytes, manifest.mediaType).blobs)
-      await bringBlob(deps, upstream, repository, target, blob.digest);
+    for (const blob of blobs) await bringBlob(deps, upstream, repository, target, blob);
     const tag = 'tag' in reference ? reference.tag : undefined;
     const push = { bytes: manifest.bytes, contentType: manifest.mediaType, ...(tag !== undefined && { tag }) };
     await pushImage(deps, target, { ...push, childrenLater: true });
@@ -121,17 +121,29 @@ async function isCached(
   return lookedAt !== undefined && clock() - lookedAt < tagLifetime ? 'fresh' : 'stale';
 }
 
+/** @throws UpstreamError */
+function blobsOf({ bytes, mediaType }: { readonly bytes: Buffer; readonly mediaType: string }): readonly Descriptor[] {
+  try {
+    return parseManifest(bytes, mediaType).blobs;
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error;
+    throw new UpstreamError('unavailable', `What the upstream registry sent is no image: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
 async function bringBlob(
   deps: PullThroughDeps,
   upstream: Upstream,
   repository: string,
   target: StoredRepository,
-  digest: Digest,
+  { digest, size }: Descriptor,
 ): Promise<void> {
   if ((await deps.index.share(target, digest, target.repository.id, deps.clock())) !== undefined) return;
   const id = await beginUpload(deps, target);
   try {
-    await deps.blobs.append(id, await fetchBlob(upstream, repository, digest), { from: 0 });
+    await deps.blobs.append(id, await fetchBlob(upstream, repository, digest), { from: 0, length: size });
     await finishUpload(deps, target, id, digest);
   } catch (error) {
     await cancelUpload(deps, id);

@@ -1,6 +1,4 @@
 /** Another registry as a client of it: for pull-through caches. */
-import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import { type Digest, digestOf } from './digest.ts';
 import { longestManifest, mediaTypes } from './manifest.ts';
 
@@ -25,8 +23,10 @@ export class UpstreamError extends Error {
   }
 }
 
-/** Milliseconds until the upstream begins to answer. */
+/** Milliseconds until the upstream begins to answer, and between one piece of an answer and the next. */
 const patience = 30_000;
+/** Bytes of an answer with a token. */
+const longestToken = 2 ** 20;
 
 /** @throws UpstreamError */
 export async function fetchManifest(
@@ -36,16 +36,17 @@ export async function fetchManifest(
 ): Promise<{ readonly bytes: Buffer; readonly mediaType: string; readonly digest: Digest }> {
   const accept = Object.values(mediaTypes).join(', ');
   const response = await ask(upstream, repository, `manifests/${encodeURIComponent(reference)}`, { accept });
-  const bytes = Buffer.from(await response.arrayBuffer());
-  if (bytes.length > longestManifest) throw new UpstreamError('unavailable', 'The manifest is too long.');
+  const bytes = await readWhole(response, longestManifest);
   return { bytes, mediaType: response.headers.get('content-type') ?? '', digest: digestOf(bytes) };
 }
 
-/** @throws UpstreamError */
-export async function fetchBlob(upstream: Upstream, repository: string, digest: Digest): Promise<Readable> {
-  const { body } = await ask(upstream, repository, `blobs/${digest}`, {});
-  if (!body) throw new UpstreamError('unavailable', 'The upstream registry sent no body.');
-  return Readable.fromWeb(body as ReadableStream<Uint8Array>);
+/** Also what it gives may throw UpstreamError. @throws UpstreamError */
+export async function fetchBlob(
+  upstream: Upstream,
+  repository: string,
+  digest: Digest,
+): Promise<AsyncIterable<Uint8Array>> {
+  return piecesOf(await ask(upstream, repository, `blobs/${digest}`, {}));
 }
 
 /** Whether the registry lets these credentials in at all. @throws UpstreamError */
@@ -90,11 +91,13 @@ async function authorize(
   const scope = parameter(challenge, 'scope') ?? (repository && `repository:${repository}:pull`);
   if (scope !== undefined) url.searchParams.set('scope', scope);
   const response = checked(await send(url.href, basic ? { authorization: basic } : {}));
-  const { token, access_token } = (await response.json()) as {
-    readonly token?: string;
-    readonly access_token?: string;
-  };
-  return `Bearer ${token ?? access_token ?? ''}`;
+  try {
+    const { token, access_token } = JSON.parse((await readWhole(response, longestToken)).toString('utf8'));
+    return `Bearer ${token ?? access_token ?? ''}`;
+  } catch (error) {
+    if (error instanceof UpstreamError) throw error;
+    throw new UpstreamError('unavailable', 'The upstream registry gave no token.', { cause: error });
+  }
 }
 
 function parameter(challenge: string, name: string): string | undefined {
@@ -120,4 +123,42 @@ function checked(response: Response): Response {
   if (status === 401 || status === 403) throw new UpstreamError('denied', 'The upstream registry refuses access.');
   if (status === 404) throw new UpstreamError('missing', 'The upstream registry has no such image.');
   throw new UpstreamError('unavailable', `The upstream registry answered with status ${status}.`);
+}
+
+/** Whoever stops reading ends the connection. @throws UpstreamError, also when nothing comes for a while */
+async function* piecesOf({ body }: Response): AsyncGenerator<Uint8Array> {
+  if (!body) throw new UpstreamError('unavailable', 'The upstream registry sent no body.');
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await soon(reader.read());
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    throw new UpstreamError('unavailable', 'The upstream registry broke off its answer.', { cause: error });
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+async function soon<Result>(work: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Nothing came for ${patience} ms.`)), patience);
+  });
+  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+/** @param limit bytes. @throws UpstreamError when there are more */
+async function readWhole(response: Response, limit: number): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of piecesOf(response)) {
+    length += piece.length;
+    if (length > limit)
+      throw new UpstreamError('unavailable', `The upstream registry answered with more than ${limit} bytes.`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces, length);
 }
