@@ -1,10 +1,13 @@
 /** Calls the target of a deployment's lifecycle hook, and records its answer. */
 import { clusterArn, ecsArn, serviceArn } from '../../core/arn.ts';
+import { readAtMost } from '../../core/response-body.ts';
 import { type HookRun, parseServiceKey, type Service, type ServiceKey } from '../../core/service/service.ts';
 import type { SchedulerDeps } from './deps.ts';
 
 /** A target may take as long as a Lambda function may run. */
 const patience = 15 * 60_000;
+/** Bytes: what a Lambda function may answer. */
+const longestAnswer = 6 * 2 ** 20;
 const defaultDelay = 30_000;
 const longestDelay = 24 * 3600_000;
 
@@ -44,7 +47,7 @@ async function ask({ lambdaEndpoint, clock, log }: SchedulerDeps, service: Servi
       body: JSON.stringify(eventOf(service, run)),
       signal: AbortSignal.timeout(patience),
     });
-    const text = await response.text();
+    const text = (await readAtMost(response, longestAnswer, patience)).toString('utf8');
     if (!response.ok || response.headers.has('x-amz-function-error')) return failed(`status ${response.status}`);
     return read(JSON.parse(text), run, clock(), failed);
   } catch (error) {

@@ -1,4 +1,5 @@
 /** Another registry as a client of it: for pull-through caches. */
+import { bodyOf, readAtMost } from '../response-body.ts';
 import { type Digest, digestOf } from './digest.ts';
 import { longestManifest, mediaTypes } from './manifest.ts';
 
@@ -125,40 +126,24 @@ function checked(response: Response): Response {
   throw new UpstreamError('unavailable', `The upstream registry answered with status ${status}.`);
 }
 
-/** Whoever stops reading ends the connection. @throws UpstreamError, also when nothing comes for a while */
-async function* piecesOf({ body }: Response): AsyncGenerator<Uint8Array> {
-  if (!body) throw new UpstreamError('unavailable', 'The upstream registry sent no body.');
-  const reader = body.getReader();
+/** @throws UpstreamError */
+async function* piecesOf(response: Response): AsyncGenerator<Uint8Array> {
   try {
-    for (;;) {
-      const { done, value } = await soon(reader.read());
-      if (done) return;
-      yield value;
-    }
+    yield* bodyOf(response, patience);
   } catch (error) {
-    throw new UpstreamError('unavailable', 'The upstream registry broke off its answer.', { cause: error });
-  } finally {
-    reader.cancel().catch(() => {});
+    throw brokenOff(error);
   }
-}
-
-async function soon<Result>(work: Promise<Result>): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Nothing came for ${patience} ms.`)), patience);
-  });
-  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /** @param limit bytes. @throws UpstreamError when there are more */
 async function readWhole(response: Response, limit: number): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of piecesOf(response)) {
-    length += piece.length;
-    if (length > limit)
-      throw new UpstreamError('unavailable', `The upstream registry answered with more than ${limit} bytes.`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces, length);
+  return await readAtMost(response, limit, patience).catch((error: unknown) => {
+    throw brokenOff(error);
+  });
+}
+
+function brokenOff(cause: unknown): UpstreamError {
+  return new UpstreamError('unavailable', 'The upstream registry did not answer to the end, or without one.', {
+    cause,
+  });
 }
