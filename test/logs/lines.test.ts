@@ -1,6 +1,7 @@
 /** Output cut into events, and from where it is read again after a crash at any moment. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Expression } from '../../core/expression.ts';
 import type { LogChunk } from '../../runtime/driver.ts';
 import { datetimePattern } from '../../worker/output/datetime-pattern.ts';
 import { createLines, type OutputEvent, type Resume } from '../../worker/output/lines.ts';
@@ -15,7 +16,12 @@ function chunksOf(...parts: readonly (readonly [LogChunk['stream'], string | Uin
 }
 
 /** Reads what comes after a place, as a runtime would give it. */
-function read(chunks: readonly LogChunk[], from: Resume, startsEvent?: RegExp, longest = 100): readonly OutputEvent[] {
+function read(
+  chunks: readonly LogChunk[],
+  from: Resume,
+  startsEvent?: Expression,
+  longest = 100,
+): readonly OutputEvent[] {
   const lines = createLines({ longest, clock: () => 0, ...(startsEvent && { startsEvent }) }, from);
   const rest = chunks.slice(Number(from.after ?? 0));
   return [...rest.flatMap((chunk) => lines.add(chunk)), ...lines.flush()];

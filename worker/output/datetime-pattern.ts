@@ -1,4 +1,5 @@
 /** `awslogs-datetime-format`: a strftime format as the regular expression that finds such a time in a line. */
+import { compileExpression, type Expression } from '../../core/expression.ts';
 
 /** https://docs.docker.com/engine/logging/drivers/awslogs/#awslogs-datetime-format */
 const parts: Readonly<Record<string, string>> = {
@@ -26,12 +27,12 @@ const parts: Readonly<Record<string, string>> = {
 };
 
 /** @throws Error for a format that is none */
-export function datetimePattern(format: string): RegExp {
+export function datetimePattern(format: string): Expression {
   const pattern = format.replace(/%(.?)|[^%]/gs, (text, letter?: string) => {
     if (letter === undefined) return text.replace(/[.*+?^${}()|[\]\\]/, '\\$&');
     const part = parts[letter];
     if (part === undefined) throw new Error(`%${letter} is no part of a time`);
     return part;
   });
-  return new RegExp(pattern);
+  return compileExpression(pattern);
 }

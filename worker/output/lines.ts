@@ -3,6 +3,7 @@
  * long for an event, several joined where a pattern says that they belong together. Each event knows from where on the
  * output must be read again once everything up to it has been delivered.
  */
+import type { Expression } from '../../core/expression.ts';
 import type { LogChunk } from '../../runtime/driver.ts';
 
 export interface OutputEvent {
@@ -29,7 +30,7 @@ export interface LineOptions {
   /** Bytes of a message at most. */
   readonly longest: number;
   /** A line that starts an event; others belong to the one before. Absent: each is an event. */
-  readonly startsEvent?: RegExp;
+  readonly startsEvent?: Expression;
   readonly clock: () => number;
 }
 

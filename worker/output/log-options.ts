@@ -1,5 +1,6 @@
 /** What a container's logConfiguration asks for. */
 import type { ContainerDefinition, LogConfiguration } from '@aws-sdk/client-ecs';
+import { compileExpression, type Expression } from '../../core/expression.ts';
 import { ResourceError } from '../resource-error.ts';
 import { datetimePattern } from './datetime-pattern.ts';
 
@@ -40,12 +41,12 @@ export function bufferSize(configuration: LogConfiguration | undefined): number 
  * The line that starts an event, where lines are to be joined.
  * @throws ResourceError
  */
-export function eventStart(options: LogOptions): RegExp | undefined {
+export function eventStart(options: LogOptions): Expression | undefined {
   const format = options['awslogs-datetime-format'];
   const pattern = options['awslogs-multiline-pattern'];
   try {
     if (format) return datetimePattern(format);
-    if (pattern) return new RegExp(pattern.replace(/^\(\?i\)/, ''), pattern.startsWith('(?i)') ? 'i' : '');
+    if (pattern) return compileExpression(pattern);
     return undefined;
   } catch (error) {
     const key = format ? `datetime format key "${format}"` : `multiline pattern key "${pattern}"`;

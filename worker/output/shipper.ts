@@ -5,7 +5,9 @@
  * behind, a container in blocking mode is frozen until everything that it wrote has been taken in. In non-blocking mode
  * it goes on, and the runtime drops the oldest output once it keeps more than it may.
  */
+
 import type { Logger } from 'pino';
+import type { Expression } from '../../core/expression.ts';
 import { type ContainerHandle, type Driver, DriverError, type LogChunk } from '../../runtime/driver.ts';
 import { pause } from '../persistence.ts';
 import { type Cursor, type Delivery, type Place, start } from './cursor.ts';
@@ -18,7 +20,7 @@ export interface ShipperOptions {
   readonly sink: Sink;
   readonly cursor: Cursor;
   readonly mode: 'blocking' | 'non-blocking';
-  readonly startsEvent?: RegExp;
+  readonly startsEvent?: Expression;
   /** Bytes that all containers of the worker have in their buffers. */
   readonly buffered: { bytes: number };
   readonly clock: () => number;

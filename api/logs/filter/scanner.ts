@@ -1,4 +1,5 @@
 /** Reads a filter pattern's text from left to right. */
+import { compileExpression, type Expression } from '../../../core/expression.ts';
 
 export class PatternError extends Error {
   override readonly name = 'PatternError';
@@ -47,14 +48,14 @@ export const quoted = /"(?:[^"\\]|\\.)*"/y;
 export const regex = /%(?:[^%\\]|\\.)+%/y;
 
 /** `%text%`: letters, digits and a few signs, and the operators ^ $ ? [ ] { } | \ * + . */
-export function parseRegex(text: string): RegExp {
+export function parseRegex(text: string): Expression {
   const body = text.slice(1, -1);
   const wrong = /[^A-Za-z0-9_#=@/;,\-^$?[\]{}|\\*+.:'"<> \t]|\\(?![dDsSwW\\.^$*+?{}[\]|/%-])/.exec(
     body.replaceAll('\\(', '').replaceAll('\\)', ''),
   );
   if (wrong) throw new PatternError(`Invalid regular expression '${body}': '${wrong[0]}' is not supported`);
   try {
-    return new RegExp(body);
+    return compileExpression(body);
   } catch (error) {
     throw new PatternError(`Invalid regular expression '${body}'`, { cause: error });
   }
