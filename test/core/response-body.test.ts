@@ -3,6 +3,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { bodyOf, readAtMost } from '../../core/response-body.ts';
+import { endless } from '../support/endless.ts';
 
 /** An answer of a server that does this, and what resolves when its connection is gone. */
 async function answerOf(act: (response: ServerResponse) => void) {
@@ -18,14 +19,6 @@ async function answerOf(act: (response: ServerResponse) => void) {
   });
   const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   return { response, closed: async () => await closed };
-}
-
-function endless(response: ServerResponse): void {
-  const piece = Buffer.alloc(2 ** 16);
-  const write = () => {
-    while (!response.destroyed) if (!response.write(piece)) return void response.once('drain', write);
-  };
-  write();
 }
 
 test('an answer is read whole', async () => {

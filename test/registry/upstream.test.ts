@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { CreatePullThroughCacheRuleCommand, DescribeRepositoriesCommand } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mediaTypes } from '../../core/registry/manifest.ts';
+import { endless } from '../support/endless.ts';
 import { type ApiStack, createApiStack } from '../support/stack.ts';
 import { digestOf, imageManifest, type RegistryClient, registryClient } from './client.ts';
 
@@ -13,15 +14,6 @@ const layer = randomBytes(5000);
 const manifest = imageManifest({ digest: digestOf(config), size: config.length }, [
   { digest: digestOf(layer), size: layer.length },
 ]);
-
-/** Writes until the connection is gone. */
-function endless(response: ServerResponse): void {
-  const piece = Buffer.alloc(2 ** 20);
-  const write = () => {
-    while (!response.destroyed) if (!response.write(piece)) return void response.once('drain', write);
-  };
-  write();
-}
 
 /** By the name of the repository: what comes instead of a manifest, or of its layers. */
 const manifests: Readonly<Record<string, (response: ServerResponse) => void>> = {
