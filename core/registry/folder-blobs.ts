@@ -10,6 +10,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { needRoom } from '../disk-room.ts';
 import { makeFolder, orAbsent, syncFolder, writeWhole } from '../durable-file.ts';
 import type { BlobStore } from './blob-store.ts';
 import { type Digest, digestOf, isDigest } from './digest.ts';
@@ -62,6 +63,7 @@ export async function openFolderBlobs(root: string): Promise<BlobStore> {
     async write(content) {
       const digest = digestOf(content);
       if ((await orAbsent(stat(pathOf(digest))))?.size === content.length) return digest;
+      await needRoom(blobs, content.length);
       const temporary = asidePath(digest);
       try {
         const file = await open(temporary, 'wx', 0o600);

@@ -18,6 +18,7 @@ export interface Progress {
 
 /**
  * Hashing and writing go on side by side. What came before the source broke is written too, then the error is thrown.
+ * @param room throws when the disk has none for so many more bytes
  * @returns bytes that the source gave; those after `most` are not written
  */
 export async function copy(
@@ -26,6 +27,7 @@ export async function copy(
   from: number,
   most: number,
   progress: Progress | undefined,
+  room: (bytes: number) => Promise<void>,
 ): Promise<number> {
   let gathered: Uint8Array[] = [];
   let gatheredBytes = 0;
@@ -34,6 +36,7 @@ export async function copy(
   const disk = diskOf(file);
   const flush = async () => {
     await writing;
+    await room(gatheredBytes);
     // As they came: to join them would cost as much as to hash them.
     writing = writeAll(file, gathered, position);
     // Whoever waits for it next hears of it.

@@ -3,6 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { open, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addAbortSignal, Readable } from 'node:stream';
+import { needRoom } from '../disk-room.ts';
 import { makeFolder, orAbsent, syncFolder } from '../durable-file.ts';
 import { AppendError, type AppendOptions, type BlobStore, DigestError } from './blob-store.ts';
 import type { Digest } from './digest.ts';
@@ -32,6 +33,7 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
     if (!/^[0-9a-f-]{36}$/.test(id)) throw new AppendError('unknown', 0);
     return join(folder, id);
   };
+  const room = async (bytes: number) => await needRoom(folder, bytes);
   const sizeOf = async (id: string) => (await orAbsent(stat(pathOf(id))))?.size;
 
   function hashOf(id: string, size: number): Progress | undefined {
@@ -56,7 +58,7 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
       }
       if (options.from !== undefined && options.from !== size) throw new AppendError('offset', size);
       const most = Math.min(options.most ?? Number.POSITIVE_INFINITY, options.length ?? Number.POSITIVE_INFINITY);
-      const given = await copy(source, file, size, most, hashOf(id, size));
+      const given = await copy(source, file, size, most, hashOf(id, size), room);
       // Who is told of bytes finds them under the upload's name.
       if (size === 0) await syncFolder(folder);
       if (given <= most && (options.length ?? given) === given) return size + given;

@@ -1,6 +1,6 @@
 /** Uploads of the blob folder: what comes at the same time, and what a full disk does to them. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readlinkSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { expect, onTestFinished, test } from 'vitest';
@@ -101,6 +101,21 @@ function existingLink(path: string): string | undefined {
     return undefined;
   }
 }
+
+test.skipIf(noSmallDisk !== '')(`images leave room on the disk for others${noSmallDisk}`, async () => {
+  const root = await temporaryDirectory();
+  onTestFinished(mountSmallDisk(root, 40));
+  const blobs = await openFolderBlobs(root);
+  const id = await startUpload(blobs, Buffer.alloc(0));
+  async function* endless() {
+    for (;;) yield randomBytes(2 ** 19);
+  }
+  await expect(blobs.append(id, endless(), { from: 0 })).rejects.toMatchObject({ code: 'ENOSPC' });
+  await expect(blobs.write(randomBytes(2 ** 20))).rejects.toMatchObject({ code: 'ENOSPC' });
+  const free = statfsSync(root).bavail * statfsSync(root).bsize;
+  expect(free).toBeGreaterThanOrEqual(2 * 2 ** 20);
+  expect(free).toBeLessThan(4 * 2 ** 20);
+});
 
 test.skipIf(noSmallDisk !== '')(`an upload that met a full disk goes on when there is room${noSmallDisk}`, async () => {
   const root = await temporaryDirectory();

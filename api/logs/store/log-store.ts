@@ -10,6 +10,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
+import { needRoom } from '../../../core/disk-room.ts';
 import { type Catalog, type LogGroup, type LogStream, openCatalog } from './catalog.ts';
 import { comparePositions, highest, type Position } from './keys.ts';
 import { mergeSources } from './merge.ts';
@@ -99,6 +100,11 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+/** Bytes, as CloudWatch Logs counts them. */
+function sizeOfAll(events: readonly NewEvent[]): number {
+  return events.reduce((sum, { message }) => sum + message.length + 26, 0);
+}
+
 export async function openLogStore({ folder, limit, clock, failed }: LogStoreOptions): Promise<LogStore> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // Held by whoever has the catalog open.
@@ -141,6 +147,10 @@ export async function openLogStore({ folder, limit, clock, failed }: LogStoreOpt
         }),
       );
       try {
+        await needRoom(
+          folder,
+          group.reduce((sum, { events }) => sum + sizeOfAll(events), 0),
+        );
         await (await newest()).append(stored.flat());
       } catch (error) {
         failed(error);
@@ -151,7 +161,7 @@ export async function openLogStore({ folder, limit, clock, failed }: LogStoreOpt
       for (const [index, { stream, events, resolve }] of group.entries()) {
         const its = stored[index] ?? [];
         for (const event of its) known.set(stream.id, withEvent(known.get(stream.id), event));
-        unchecked += events.reduce((sum, { message }) => sum + message.length + 26, 0);
+        unchecked += sizeOfAll(events);
         resolve();
         for (const listener of listeners) listener(stream, its);
       }
