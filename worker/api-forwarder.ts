@@ -2,6 +2,10 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import type { Logger } from 'pino';
+import { limitConnections } from './connection-limit.ts';
+
+/** At once, from one address: more than any client of AWS keeps. */
+const mostConnections = 1000;
 
 /** Hosts of endpoints whose API takes connections at any address. */
 const everywhere = new Set(['0.0.0.0', '::']);
@@ -29,6 +33,7 @@ export async function startForwarder(address: string, port: number, endpoint: st
     pipeline(incoming, outgoing, ended);
     pipeline(outgoing, incoming, ended);
   });
+  limitConnections(server, mostConnections);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, address, () => {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Clock } from '../../core/clock.ts';
+import { limitConnections } from '../connection-limit.ts';
 import type { RunningTask } from '../task-runner.ts';
 import { type Answer, json, text } from './answer.ts';
 import { agentRate, createRateLimit } from './rate-limit.ts';
@@ -27,6 +28,8 @@ export interface MetadataServer {
 
 /** Milliseconds, as the agent has it. */
 const requestTimeout = 5000;
+/** At once, from one task. */
+const mostConnections = 100;
 /** Bytes; only changes of protection have a body. */
 const bodyLimit = 16 * 1024;
 
@@ -51,6 +54,7 @@ export async function startMetadataServer(options: MetadataServerOptions): Promi
       })
       .then((done) => send(outgoing, done));
   });
+  limitConnections(server, mostConnections);
   // A client that has said everything may have closed its side, as nc does; it still wants the answer.
   Object.assign(server, { httpAllowHalfOpen: true });
   await new Promise<void>((resolve, reject) => {
