@@ -27,7 +27,7 @@ export function connectEngine(dockerHost: string | undefined): Engine {
   const address = dockerHost || 'unix:///var/run/docker.sock';
   const { agent, ...connection } = connectionOf(address);
   // `version` is left out on purpose: without it the engine speaks its own newest version.
-  const modem = { ...connection, agent: unlooked(agent) };
+  const modem = { ...connection, agent: unlooked(tellingCuts(agent)) };
   const docker = new Docker(modem);
   return {
     docker,
@@ -55,6 +55,24 @@ export function connectEngine(dockerHost: string | undefined): Engine {
  */
 function unlooked<T extends http.Agent>(agent: T): T {
   return Object.defineProperty(agent, inspect.custom, { value: () => 'Agent', enumerable: false });
+}
+
+/**
+ * docker-modem waits for ever for the rest of an answer that was cut off with its connection: the request has to tell.
+ * Every request of an agent comes through `addRequest`.
+ */
+function tellingCuts<T extends http.Agent>(agent: T): T {
+  type Add = (request: http.ClientRequest, ...rest: unknown[]) => void;
+  const { addRequest } = agent as T & { readonly addRequest: Add };
+  const tell: Add = (request, ...rest) => {
+    request.once('response', (response) => {
+      response.once('close', () => {
+        if (!response.complete) request.emit('error', Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+      });
+    });
+    addRequest.call(agent, request, ...rest);
+  };
+  return Object.assign(agent, { addRequest: tell });
 }
 
 function connectionOf(address: string): Docker.DockerOptions & { agent: http.Agent } {
@@ -142,7 +160,7 @@ function asDriverError(error: unknown, address: string): unknown {
   });
 }
 
-/** dockerode never settles when an engine dies in the middle of an answer, so nothing may wait without an end. */
+/** An engine may hang, and nothing may wait without an end. */
 async function withDeadline<T>(work: Promise<T>, milliseconds: number, address: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {

@@ -1,6 +1,7 @@
 /** Parts of the Docker driver that need no engine. */
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -399,4 +400,18 @@ describe('the warm pool', () => {
     await pool.close();
     expect(made()).toBe(0);
   });
+});
+
+it('an answer that is cut off is an engine that cannot be reached, at once', { timeout: 20_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'longshore-cut-'));
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': 100 });
+    response.write('{"half":', () => response.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(join(folder, 'engine.sock'), resolve));
+  const engine = connectEngine(`unix://${join(folder, 'engine.sock')}`);
+  await expect(engine.call((docker) => docker.info())).rejects.toMatchObject({ name: 'DriverError', kind: 'engine' });
+  engine.close();
+  await new Promise((resolve) => server.close(resolve));
+  await rm(folder, { recursive: true });
 });
