@@ -22,8 +22,6 @@ export function accountSettingHandlers({ settings }: EcrDeps) {
       const values = valuesOf(name);
       if (!values.includes(value))
         throw invalidParameter('value', `Member must satisfy enum value set: [${values.join(', ')}]`);
-      if (name === 'REGISTRY_POLICY_SCOPE' && value !== values[0])
-        throw invalidParameter('value', 'Longshore enforces registry policies for replication only (V1)');
       await settings.put(caller, 'account-setting', name, value);
       return { name, value };
     },
@@ -39,4 +37,15 @@ function valuesOf(name: string): readonly string[] {
 /** Whether a registry takes blobs from another of its repositories. */
 export function blobMounting(settings: RegistrySettingsStore): (registry: Scope) => Promise<boolean> {
   return async (registry) => (await settings.get<string>(registry, 'account-setting', 'BLOB_MOUNTING')) !== 'DISABLED';
+}
+
+/**
+ * The policy of a registry that is for all actions: https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
+ * @returns undefined: there is none, or it is for replication alone (V1)
+ */
+export function registryPolicy(settings: RegistrySettingsStore): (registry: Scope) => Promise<string | undefined> {
+  return async (registry) => {
+    if ((await settings.get<string>(registry, 'account-setting', 'REGISTRY_POLICY_SCOPE')) !== 'V2') return undefined;
+    return await settings.get<string>(registry, 'policy');
+  };
 }

@@ -13,6 +13,8 @@ export interface EcrDeps extends PullThroughDeps {
   readonly replications: ImageNotes;
   readonly tokens: TokenIssuer;
   readonly events: RegistryEvents;
+  /** The registry's policy where it is for all actions; undefined: it is for replication, or there is none. */
+  readonly registryPolicy: (registry: Scope) => Promise<string | undefined>;
   /** Begins something that nobody waits for. */
   readonly background: (work: () => Promise<unknown>) => void;
   /** Account and region of repositories with short names. */

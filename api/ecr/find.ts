@@ -27,7 +27,7 @@ export function nameOf({ accountId }: Scope, { repositoryName = '' }: Repository
  * @throws RepositoryNotFoundException, AccessDeniedException
  */
 export async function findRepository(
-  { repositories }: Pick<EcrDeps, 'repositories'>,
+  { repositories, registryPolicy }: Pick<EcrDeps, 'repositories' | 'registryPolicy'>,
   caller: Caller,
   request: RepositoryRequest,
   action: string,
@@ -35,7 +35,8 @@ export async function findRepository(
   const registry = registryOf(caller, request);
   const { repositoryName = '' } = request;
   const found = await repositories.get(registry, repositoryName);
-  check(caller, registry, repositoryName, found?.repository.policyText, action);
+  const policies = [found?.repository.policyText, await registryPolicy(registry)];
+  check(caller, registry, repositoryName, policies, action);
   if (!found) throw repositoryNotFound(nameOf(registry, request));
   return found;
 }
@@ -45,7 +46,7 @@ export async function findRepository(
  * @throws RepositoryNotFoundException, AccessDeniedException
  */
 export async function changeRepository(
-  deps: Pick<EcrDeps, 'repositories'>,
+  deps: Pick<EcrDeps, 'repositories' | 'registryPolicy'>,
   caller: Caller,
   request: RepositoryRequest,
   action: string,
@@ -60,12 +61,18 @@ export async function changeRepository(
 
 /** For what a policy cannot give away. @throws AccessDeniedException for another account's registry */
 export function checkOwn(caller: Caller, request: Pick<RepositoryRequest, 'registryId'>, action: string): void {
-  check(caller, registryOf(caller, request), '*', undefined, action);
+  check(caller, registryOf(caller, request), '*', [], action);
 }
 
-function check(caller: Caller, registry: Scope, name: string, policyText: string | undefined, action: string): void {
+function check(
+  caller: Caller,
+  registry: Scope,
+  name: string,
+  policies: readonly (string | undefined)[],
+  action: string,
+): void {
   try {
-    checkAccess(caller, registry, name, policyText, action);
+    checkAccess(caller, registry, name, policies, action);
   } catch (error) {
     throw error instanceof AccessDeniedError ? accessDenied(error.message) : error;
   }

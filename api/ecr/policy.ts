@@ -71,7 +71,7 @@ export function checkPolicy(policyText: string): void {
 /** As long as nobody says `force`. */
 function refuseLockOut(caller: Caller, { name }: Repository, policyText: string): void {
   try {
-    checkAccess(caller, caller, name, policyText, 'SetRepositoryPolicy');
+    checkAccess(caller, caller, name, [policyText], 'SetRepositoryPolicy');
   } catch (error) {
     if (!(error instanceof AccessDeniedError)) throw error;
     throw invalid(

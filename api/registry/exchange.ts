@@ -21,6 +21,8 @@ export interface SiteDeps extends RegistryDeps {
   readonly ignoresPulls: (registry: Scope, principal: RegistryPrincipal) => Promise<boolean>;
   /** Makes the repository that is pushed to, when a template is for it. */
   readonly createOnPush: (registry: Scope, name: string) => Promise<StoredRepository | undefined>;
+  /** The registry's policy where it is for all actions; undefined: it is for replication, or there is none. */
+  readonly registryPolicy: (registry: Scope) => Promise<string | undefined>;
   /** Whether a registry takes blobs from another of its repositories. */
   readonly mountsBlobs: (registry: Scope) => Promise<boolean>;
   readonly log: Logger;

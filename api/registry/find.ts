@@ -27,7 +27,8 @@ export async function findRepository(
   const mayCreate = !existing && action === 'InitiateLayerUpload' && principal.accountId === target.accountId;
   const found = mayCreate ? await deps.createOnPush(target, target.name) : existing;
   try {
-    checkAccess(principal, target, target.name, found?.repository.policyText, action);
+    const policies = [found?.repository.policyText, await deps.registryPolicy(target)];
+    checkAccess(principal, target, target.name, policies, action);
   } catch (error) {
     if (error instanceof AccessDeniedError) throw new RegistryError('DENIED', error.message);
     throw error;

@@ -20,7 +20,7 @@ import { createRegistrySettingsStore } from '../../core/store/registry-settings-
 import { createRepositoryStore } from '../../core/store/repository-store.ts';
 import { createSecretStore } from '../../core/store/secret-store.ts';
 import { createWorkList } from '../../core/store/work-list.ts';
-import { blobMounting } from '../ecr/account-setting.ts';
+import { blobMounting, registryPolicy } from '../ecr/account-setting.ts';
 import type { EcrDeps } from '../ecr/deps.ts';
 import { pullTimeExclusions } from '../ecr/pull-time.ts';
 import type { Site } from '../server.ts';
@@ -81,6 +81,7 @@ export async function openRegistry(needs: RegistryNeeds): Promise<OpenRegistry> 
     createOnPush: async (registry: Scope, name: string) =>
       await ensureRepository(stored, registry, name, 'CREATE_ON_PUSH'),
     ignoresPulls: pullTimeExclusions(settings),
+    registryPolicy: registryPolicy(settings),
     mountsBlobs: blobMounting(settings),
     home: { accountId, region },
     registryHost,

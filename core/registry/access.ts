@@ -25,17 +25,17 @@ export class AccessDeniedError extends Error {
 }
 
 /**
- * An account may do everything with its own repositories, others what the repository's policy allows them; a Deny of
- * the policy is for everybody.
+ * An account may do everything with its own repositories, others what a policy allows them; a Deny of a policy is for
+ * everybody.
  * @param action without `ecr:`
- * @param policyText the repository's; also undefined for one that does not exist
+ * @param policies the repository's, which one that does not exist has not, and the registry's where it is for all actions
  * @throws AccessDeniedError
  */
 export function checkAccess(
   principal: RegistryPrincipal,
   owner: Scope,
   name: string,
-  policyText: string | undefined,
+  policies: readonly (string | undefined)[],
   action: string,
 ): void {
   const resource = repositoryArn(owner, name);
@@ -50,9 +50,10 @@ export function checkAccess(
     if (only.repository !== fullPath({ ...owner, name }) || !only.actions.includes(kind))
       refuse('because no session policy allows it');
   }
-  const decision =
-    policyText === undefined ? 'none' : evaluatePolicy(policyText, { principal, action: `ecr:${action}`, resource });
-  if (decision === 'deny') refuse('with an explicit deny in a resource-based policy');
-  if (decision === 'none' && principal.accountId !== owner.accountId)
+  const decisions = policies
+    .filter((text) => text !== undefined)
+    .map((text) => evaluatePolicy(text, { principal, action: `ecr:${action}`, resource }));
+  if (decisions.includes('deny')) refuse('with an explicit deny in a resource-based policy');
+  if (!decisions.includes('allow') && principal.accountId !== owner.accountId)
     refuse(`because no resource-based policy allows the ecr:${action} action`);
 }

@@ -93,7 +93,7 @@ async function mayReplicate(deps: ReplicationDeps, source: Scope, destination: S
   const policy = await deps.settings.get<string>(destination, 'policy');
   const principal = { ...source, arn: `arn:aws:iam::${source.accountId}:root` };
   try {
-    checkAccess(principal, destination, name, policy, 'ReplicateImage');
+    checkAccess(principal, destination, name, [policy], 'ReplicateImage');
     return true;
   } catch (error) {
     if (error instanceof AccessDeniedError) return false;

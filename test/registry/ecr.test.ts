@@ -571,6 +571,38 @@ describe('access', () => {
     expect((await client.ask('GET', `${name}/manifests/v1`)).status).toBe(200);
   });
 
+  it('is another account’s by the registry’s policy, where that is for all actions', async () => {
+    const name = await repository();
+    await client.image(name, 'v1');
+    const pull = async () => (await other.ask('GET', `${account}/us-east-1/${name}/manifests/v1`)).status;
+    const describe = async () =>
+      await other.ecr.send(new ecr.DescribeImagesCommand({ registryId: account, repositoryName: name }));
+    const scope = async (value: string) =>
+      await client.ecr.send(new ecr.PutAccountSettingCommand({ name: 'REGISTRY_POLICY_SCOPE', value }));
+    const set = async (Effect: string, Action: string) => {
+      const Statement = [{ Effect, Principal: { AWS: '111122223333' }, Action, Resource: '*' }];
+      const policyText = JSON.stringify({ Version: '2012-10-17', Statement });
+      await client.ecr.send(new ecr.PutRegistryPolicyCommand({ policyText }));
+    };
+    try {
+      await set('Allow', 'ecr:*');
+      expect(await pull()).toBe(403);
+      await scope('V2');
+      expect(await pull()).toBe(200);
+      expect((await describe()).imageDetails).toHaveLength(1);
+      await set('Deny', 'ecr:BatchGetImage');
+      const repositoryPolicy = [{ Effect: 'Allow', Principal: '*', Action: 'ecr:*' }];
+      const policyText = JSON.stringify({ Version: '2012-10-17', Statement: repositoryPolicy });
+      await client.ecr.send(new ecr.SetRepositoryPolicyCommand({ repositoryName: name, policyText }));
+      expect(await pull()).toBe(403);
+      expect((await describe()).imageDetails).toHaveLength(1);
+    } finally {
+      await scope('V1');
+      await client.ecr.send(new ecr.DeleteRegistryPolicyCommand({}));
+    }
+    expect(await pull()).toBe(200);
+  });
+
   it('is its own repositories’ first: a short name says where yours is', async () => {
     await other.ecr.send(new ecr.CreateRepositoryCommand({ repositoryName: 'mine' }));
     const path = '111122223333/us-east-1/mine';
@@ -610,7 +642,7 @@ describe('a registry', () => {
       await client.ecr.send(new ecr.PutAccountSettingCommand({ name, value }));
     await put('BASIC_SCAN_TYPE_VERSION', 'CLAIR');
     expect(await setting('BASIC_SCAN_TYPE_VERSION')).toBe('CLAIR');
-    expect((await failure(put('REGISTRY_POLICY_SCOPE', 'V2'))).name).toBe('InvalidParameterException');
+    expect((await failure(put('REGISTRY_POLICY_SCOPE', 'V3'))).name).toBe('InvalidParameterException');
     expect((await failure(setting('NOTHING'))).name).toBe('InvalidParameterException');
     const name = await repository();
     await client.ecr.send(
