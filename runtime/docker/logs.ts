@@ -99,6 +99,8 @@ function createPlace(records: ReadRecords, start: number | undefined, after: str
   let [last = '', seenAtLast = 0, ahead = ''] = readPosition(after);
   const milliseconds = createMilliseconds();
   let newest: Uint8Array | undefined;
+  /** Engines write the two streams side by side: a line of one may come after later ones of the other. */
+  const newestOf = { stdout: last, stderr: last };
   return {
     since: () => (last ? engineTime(last) : secondsOf(start)),
     async *unseen(stream) {
@@ -117,7 +119,8 @@ function createPlace(records: ReadRecords, start: number | undefined, after: str
         const isWhole = data.at(-1) === LINE_FEED;
         if (isWhole && time === last && newest !== undefined && Buffer.compare(newest, data) === 0) continue;
         newest = data;
-        if (time < last && Date.now() - milliseconds(time) > stale) continue;
+        if (time < last && time <= newestOf[from] && Date.now() - milliseconds(time) > stale) continue;
+        newestOf[from] = time;
         seenAtLast = time === last ? seenAtLast + 1 : 1;
         if (time < last && last > ahead) ahead = last;
         else if (time > ahead) ahead = '';

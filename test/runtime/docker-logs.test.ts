@@ -8,6 +8,8 @@ interface Line {
   /** `2026-01-02T03:04:05.000000001Z` */
   readonly time: string;
   readonly text: string;
+  /** Absent: stdout. */
+  readonly stderr?: boolean;
 }
 
 const handle = { sandboxId: 's', name: 'app', id: 'app' };
@@ -15,10 +17,10 @@ const at = (hour: number, nanoseconds: number) =>
   `2026-01-02T${String(hour).padStart(2, '0')}:00:00.${String(nanoseconds).padStart(9, '0')}Z`;
 const secondsOf = (time: string) => `${Date.parse(`${time.slice(0, 19)}Z`) / 1000}.${time.slice(20, -1)}`;
 
-function frame({ time, text }: Line): Buffer {
+function frame({ time, text, stderr }: Line): Buffer {
   const payload = Buffer.from(`${time} ${text}\n`);
   const head = Buffer.alloc(8);
-  head[0] = 1;
+  head[0] = stderr ? 2 : 1;
   head.writeUInt32BE(payload.length, 4);
   return Buffer.concat([head, payload]);
 }
@@ -85,5 +87,31 @@ describe('lines written before and after the clock was set back', () => {
   it('and the place is a time alone again when the clock has come up to what it was', async () => {
     const later = [...recent, { time: at(10, 1).replace('2026', '2126'), text: 'f' }];
     expect((await read(engineOf(later), { follow: false })).position).toBe(`${later.at(-1)?.time}/1`);
+  });
+});
+
+describe('lines of the two streams, of which the engine wrote one late', () => {
+  const lines: readonly Line[] = [
+    { time: at(9, 1), text: 'one' },
+    { time: at(9, 3), text: 'three' },
+    { time: at(9, 2), text: 'two', stderr: true },
+    { time: at(9, 4), text: 'four' },
+  ];
+
+  it('come once, however old they are', async () => {
+    const { texts, position } = await read(engineOf(lines), { follow: true });
+    expect(texts).toEqual(['one', 'three', 'two', 'four']);
+    expect(position).toBe(`${at(9, 4)}/1`);
+  });
+
+  it('come once to the next reader too', async () => {
+    const first = await read(engineOf(lines.slice(0, 3)), { follow: false });
+    const next = await read(engineOf(lines), { follow: false, after: first.position ?? '' });
+    expect([...first.texts, ...next.texts]).toEqual(['one', 'three', 'two', 'four']);
+  });
+
+  it('do not come again when an engine repeats what lies before', async () => {
+    const repeated = [...lines, ...lines.slice(0, 3), { time: at(9, 5), text: 'five' }];
+    expect((await read(engineOf(repeated), { follow: false })).texts).toEqual(['one', 'three', 'two', 'four', 'five']);
   });
 });
