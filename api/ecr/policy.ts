@@ -1,7 +1,7 @@
 /** Policies of repositories and of a whole registry. */
 import { RegistryPolicyNotFoundException, RepositoryPolicyNotFoundException } from '@aws-sdk/client-ecr';
 import { AccessDeniedError, checkAccess } from '../../core/registry/access.ts';
-import { parsePolicy } from '../../core/registry/policy.ts';
+import { checkNewPolicy } from '../../core/registry/policy.ts';
 import type { Repository } from '../../core/registry/repository.ts';
 import type { Caller } from '../operation.ts';
 import type { EcrDeps, EcrHandlers } from './deps.ts';
@@ -62,7 +62,7 @@ export function policyHandlers(deps: EcrDeps) {
 
 export function checkPolicy(policyText: string): void {
   try {
-    parsePolicy(policyText);
+    checkNewPolicy(policyText);
   } catch (error) {
     throw invalidParameter('PolicyText', `Invalid repository policy provided: ${(error as Error).message}`);
   }

@@ -21,8 +21,6 @@ export interface AccessRequest {
   readonly resource: string;
 }
 
-const principalKinds: readonly string[] = ['AWS', 'CanonicalUser', 'Federated', 'Service'];
-
 /** @throws Error with a sentence for the caller when the text is no policy */
 export function parsePolicy(text: string): readonly Statement[] {
   const policy: unknown = JSON.parse(text);
@@ -35,13 +33,25 @@ export function parsePolicy(text: string): readonly Statement[] {
     if ((Principal === undefined) === (NotPrincipal === undefined)) throw new Error('A statement has one Principal.');
     if (Action === undefined && NotAction === undefined) throw new Error('A statement has an Action.');
     if (!isTexts(Action ?? NotAction)) throw new Error('Actions are strings.');
-    const foreign = texts(Action ?? NotAction).find((action) => !/^(\*|ecr:[\w*?]+)$/i.test(action));
-    if (foreign !== undefined) throw new Error(`${foreign} is not an action of ECR.`);
-    checkPrincipal(Principal ?? NotPrincipal);
     if (statement.Condition !== undefined && !isObject(statement.Condition))
       throw new Error('A Condition is an object.');
   }
   return list as Statement[];
+}
+
+const principalKinds: readonly string[] = ['AWS', 'CanonicalUser', 'Federated', 'Service'];
+
+/**
+ * What a policy that is put must satisfy besides. One that is there already is not measured by it: what it names in vain
+ * concerns nobody.
+ * @throws Error with a sentence for the caller
+ */
+export function checkNewPolicy(text: string): void {
+  for (const { Principal, NotPrincipal, Action, NotAction } of parsePolicy(text)) {
+    const foreign = texts(Action ?? NotAction).find((action) => !/^(\*|ecr:[\w*?]+)$/i.test(action));
+    if (foreign !== undefined) throw new Error(`${foreign} is not an action of ECR.`);
+    checkPrincipal(Principal ?? NotPrincipal);
+  }
 }
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html */
