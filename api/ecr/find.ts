@@ -34,9 +34,8 @@ export async function findRepository(
 ): Promise<StoredRepository> {
   const registry = registryOf(caller, request);
   const { repositoryName = '' } = request;
-  const found = await repositories.get(registry, repositoryName);
-  const policies = [found?.repository.policyText, await registryPolicy(registry)];
-  check(caller, registry, repositoryName, policies, action);
+  const [found, ofRegistry] = await Promise.all([repositories.get(registry, repositoryName), registryPolicy(registry)]);
+  check(caller, registry, repositoryName, [found?.repository.policyText, ofRegistry], action);
   if (!found) throw repositoryNotFound(nameOf(registry, request));
   return found;
 }

@@ -23,12 +23,14 @@ export async function findRepository(
   const target = parseRepositoryPath(path, deps.home);
   if (!isRepositoryName(target.name))
     throw new RegistryError('NAME_INVALID', `${path.slice(0, 300)} is not the name of a repository`);
-  const existing = await deps.repositories.get(target, target.name);
+  const [existing, ofRegistry] = await Promise.all([
+    deps.repositories.get(target, target.name),
+    deps.registryPolicy(target),
+  ]);
   const mayCreate = !existing && action === 'InitiateLayerUpload' && principal.accountId === target.accountId;
   const found = mayCreate ? await deps.createOnPush(target, target.name) : existing;
   try {
-    const policies = [found?.repository.policyText, await deps.registryPolicy(target)];
-    checkAccess(principal, target, target.name, policies, action);
+    checkAccess(principal, target, target.name, [found?.repository.policyText, ofRegistry], action);
   } catch (error) {
     if (error instanceof AccessDeniedError) throw new RegistryError('DENIED', error.message);
     throw error;
