@@ -13,10 +13,6 @@ export async function needRoom(folder: string, bytes: number): Promise<void> {
   const reserve = Math.min(largestReserve, (blocks * bsize) / 20);
   if (bavail * bsize - bytes >= reserve) return;
   const free = Math.floor((bavail * bsize) / 2 ** 20);
-  throw Object.assign(
-    new Error(`ENOSPC: the last ${free} MiB of the disk under ${folder} are not for images and logs`),
-    {
-      code: 'ENOSPC',
-    },
-  );
+  const message = `ENOSPC: the last ${free} MiB of the disk under ${folder} are not for images and logs`;
+  throw Object.assign(new Error(message), { code: 'ENOSPC' });
 }

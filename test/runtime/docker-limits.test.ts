@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDockerDriver } from '../../runtime/docker/driver.ts';
 import type { ContainerHandle, Driver } from '../../runtime/driver.ts';
 import { engineMissing, makeBusyboxImage, type TestImage } from './images.ts';
+import { plainContainer } from './suite-tools.ts';
 
 const owner = `test-${randomUUID().slice(0, 8)}`;
 const notOurs = 'systemd keeps the limits of its slices';
@@ -40,15 +41,8 @@ describe.skipIf(skipReason)(skipReason ? `processor time (skipped: ${skipReason}
 
   const make = async (name: string, command: readonly string[]): Promise<ContainerHandle> =>
     await driver.createContainer({
-      sandboxId: 'task',
-      name,
-      image: image.name,
+      ...plainContainer('task', name, image.name),
       command: [...command],
-      environment: {},
-      limits: {},
-      ulimits: [],
-      capabilities: { add: [], drop: [] },
-      labels: {},
     });
   const quota = () => {
     const file = quotaFile('task');

@@ -19,6 +19,7 @@ import {
 import { readResolvers } from '../../runtime/resolvers.ts';
 import { expectKind } from './driver.suite.ts';
 import { engineMissing, makeBusyboxImage, type TestImage } from './images.ts';
+import { plainContainer } from './suite-tools.ts';
 
 const run = promisify(execFile);
 const skipReason = await engineMissing();
@@ -51,15 +52,9 @@ let directMissing: string | undefined;
 /** Runs a script in a new container of the sandbox and returns what it wrote. */
 async function answer(driver: Driver, sandboxId: string, script: string, more: Partial<ContainerConfig> = {}) {
   const handle = await driver.createContainer({
-    sandboxId,
-    name: `c${randomUUID().slice(0, 8)}`,
-    image: image.name,
+    ...plainContainer(sandboxId, `c${randomUUID().slice(0, 8)}`, image.name),
     command: ['sh', '-c', script],
     environment: { PATH: '/bin' },
-    limits: {},
-    ulimits: [],
-    capabilities: { add: [], drop: [] },
-    labels: {},
     ...more,
   });
   await driver.startContainer(handle);

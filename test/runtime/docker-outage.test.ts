@@ -9,6 +9,7 @@ import { createDockerDriver } from '../../runtime/docker/driver.ts';
 import type { ContainerHandle, Driver } from '../../runtime/driver.ts';
 import { expectKind } from './driver.suite.ts';
 import { engineMissing, makeBusyboxImage, type TestImage } from './images.ts';
+import { plainContainer } from './suite-tools.ts';
 
 const skipReason =
   (await engineMissing()) ??
@@ -83,15 +84,8 @@ describe.skipIf(skipReason)(skipReason ? `engine outage (skipped: ${skipReason})
 
   const start = async (name: string, script: string): Promise<ContainerHandle> => {
     const handle = await driver.createContainer({
-      sandboxId: 'task',
-      name,
-      image: image.name,
+      ...plainContainer('task', name, image.name),
       command: ['sh', '-c', script],
-      environment: {},
-      limits: {},
-      ulimits: [],
-      capabilities: { add: [], drop: [] },
-      labels: {},
     });
     await driver.startContainer(handle);
     return handle;

@@ -9,7 +9,7 @@ import {
   type LogChunk,
   type SandboxConfig,
 } from '../../runtime/driver.ts';
-import { expectKind, type Program, type Programs, type SuiteTools } from './suite-tools.ts';
+import { expectKind, type Program, type Programs, plainContainer, type SuiteTools } from './suite-tools.ts';
 import { describeProcesses, describeVolumes } from './volumes.suite.ts';
 
 export { expectKind } from './suite-tools.ts';
@@ -57,13 +57,7 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
       return driver.createSandbox({ hostname: 'task', limits: {}, labels: {}, ...config, id });
     };
     const containerConfig = (sandboxId: string, config: Program = {}): ContainerConfig => ({
-      sandboxId,
-      name: 'main',
-      image: environment.image,
-      limits: {},
-      ulimits: [],
-      capabilities: { add: [], drop: [] },
-      labels: {},
+      ...plainContainer(sandboxId, 'main', environment.image),
       ...config,
       environment: { PATH: '/bin', ...config.environment },
     });

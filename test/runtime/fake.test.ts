@@ -7,6 +7,7 @@ import { type ContainerConfig, type Driver, DriverError } from '../../runtime/dr
 import type { FakeClock } from '../../runtime/fake/driver.ts';
 import { createFakeDriver } from '../../runtime/fake/driver.ts';
 import { describeDriver, expectKind } from './driver.suite.ts';
+import { plainContainer } from './suite-tools.ts';
 
 const networkRange = { subnet: '10.213.0.0/22', gateway: '10.213.0.1' };
 let stateFolder = '';
@@ -28,16 +29,7 @@ describeDriver('fake driver', {
 });
 
 function container(name: string, environment: Record<string, string> = {}): ContainerConfig {
-  return {
-    sandboxId: 's',
-    name,
-    image: 'simulated',
-    environment,
-    limits: {},
-    ulimits: [],
-    capabilities: { add: [], drop: [] },
-    labels: {},
-  };
+  return { ...plainContainer('s', name, 'simulated'), environment };
 }
 
 const sandbox = { id: 's', hostname: 'h', limits: {}, labels: {} };

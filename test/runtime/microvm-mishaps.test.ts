@@ -12,6 +12,7 @@ import { processesOf } from '../../runtime/microvm/processes.ts';
 import { connectIn } from '../../runtime/microvm/sockets.ts';
 import { engineMissing, makeBusyboxImage, type TestImage } from './images.ts';
 import { machineCache, machinesMissing } from './machines.ts';
+import { plainContainer } from './suite-tools.ts';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 });
 
@@ -56,15 +57,9 @@ describe.skipIf(missing !== undefined)(`a machine that goes wrong ${missing ?? '
     made.add(id);
     const sandbox = await driver.createSandbox({ hostname: 'task', limits, labels: {}, id });
     const handle = await driver.createContainer({
-      sandboxId: id,
-      name: 'main',
-      image,
+      ...plainContainer(id, 'main', image),
       command: ['sh', '-c', script],
       environment: { PATH: '/bin' },
-      limits: {},
-      ulimits: [],
-      capabilities: { add: [], drop: [] },
-      labels: {},
     });
     await driver.startContainer(handle);
     return { handle, address: sandbox.ipv4Address };

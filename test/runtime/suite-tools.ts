@@ -36,6 +36,20 @@ export interface SuiteTools {
   readonly wrote: (handle: ContainerHandle, text: string) => Promise<void>;
 }
 
+/** A container that asks for nothing. */
+export function plainContainer(sandboxId: string, name: string, image: string): ContainerConfig {
+  return {
+    sandboxId,
+    name,
+    image,
+    environment: {},
+    limits: {},
+    ulimits: [],
+    capabilities: { add: [], drop: [] },
+    labels: {},
+  };
+}
+
 export async function expectKind(work: Promise<unknown>, kind: DriverErrorKind): Promise<DriverError> {
   const error = await work.then(
     (value) => new Error(`expected ${kind}, but it succeeded: ${JSON.stringify(value)}`),

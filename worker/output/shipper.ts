@@ -5,7 +5,6 @@
  * behind, a container in blocking mode is frozen until everything that it wrote has been taken in. In non-blocking mode
  * it goes on, and the runtime drops the oldest output once it keeps more than it may.
  */
-
 import type { Logger } from 'pino';
 import type { Expression } from '../../core/expression.ts';
 import { type ContainerHandle, type Driver, DriverError, type LogChunk } from '../../runtime/driver.ts';
