@@ -48,6 +48,9 @@ const machinePrograms: readonly (readonly [program: string, name: string])[] = [
   ['nft', 'nftables'],
   // The agent in a machine is built from its source here.
   ['gcc', 'gcc'],
+  // What distributions pack kernels and modules with.
+  ['xz', 'xz-utils'],
+  ['zstd', 'zstd'],
   ['skopeo', 'skopeo'],
   ['umoci', 'umoci'],
 ];
@@ -89,12 +92,23 @@ export function testPackages(): readonly SystemPackage[] {
   const busybox = { title: 'A static busybox', packages: ['busybox-static'], instead };
   const wanted = process.env.LONGSHORE_TEST_MACHINES !== '0' && process.arch === 'x64' && process.geteuid?.() === 0;
   const machines = wanted ? missingForMachines() : undefined;
+  // Where packages' services are started at once, a server is nothing to install unasked.
+  const wantsNfs = wanted && findProgram('ganesha.nfsd') === undefined && !existsSync('/run/systemd/system');
   return [
     ...(findProgram('aws') === undefined ? [aws] : []),
     ...(hasStaticBusybox() ? [] : [busybox]),
     ...(machines ? [machines] : []),
+    ...(wantsNfs ? [nfsServer] : []),
   ];
 }
+
+/** Of user space, for machines that mount its exports. */
+const nfsServer: SystemPackage = {
+  title: 'An NFS server',
+  packages: ['nfs-ganesha', 'nfs-ganesha-vfs'],
+  instead: 'its tests are left out',
+  optional: true,
+};
 
 function hasStaticBusybox(): boolean {
   const path = findProgram('busybox');

@@ -41,6 +41,7 @@ export async function createDriver(settings: DriverSettings, options: DriverOpti
         warmPool: settings.warmPool,
         stateDir: join(settings.dataDir, 'runtime'),
         cacheDir: settings.microvmCache,
+        keepOut: [settings.dataDir],
         imageCacheLimit: settings.imageCache * 2 ** 30,
       });
     }

@@ -3,6 +3,7 @@ import type { Addresses } from '../addresses.ts';
 import type { NetworkRange } from '../driver.ts';
 import type { Log } from '../log.ts';
 import type { Groups } from './groups.ts';
+import type { Guest } from './guest.ts';
 import type { ImageCache } from './image-cache.ts';
 import type { Machine } from './machine.ts';
 import type { MachineNetwork } from './network.ts';
@@ -13,6 +14,7 @@ export interface Context {
   readonly owner: string;
   /** One folder in it for each machine, named after its address. */
   readonly folder: string;
+  readonly guest: Guest;
   readonly vmm: Vmm;
   readonly snapshots: Snapshots;
   readonly network: MachineNetwork;
@@ -20,6 +22,8 @@ export interface Context {
   readonly addresses: Addresses;
   readonly groups: Groups;
   readonly images: ImageCache;
+  /** Paths of the host that no volume may be, contain or lie in. */
+  readonly keepOut: readonly string[];
   /** Those that run and were taken, by the id of their sandbox. */
   readonly machines: Map<string, Machine>;
   readonly log: Log;

@@ -34,6 +34,7 @@ import { checkSandbox, removeMachine, removeSandbox, sizeFor, takeMachine } from
 import { openSnapshots } from './snapshot.ts';
 import { readStats, storageUsed } from './stats.ts';
 import type { MachineSize } from './vmm.ts';
+import { closeAll, openDirectories } from './volumes.ts';
 
 /** Milliseconds that a pull may go without progress. */
 const PULL_PATIENCE = 60_000;
@@ -49,6 +50,8 @@ export interface MicrovmDriverOptions {
   readonly stateDir: string;
   /** Folder of kernels, snapshots and converted images, which installations may share. */
   readonly cacheDir: string;
+  /** Paths of the host that no volume may be, contain or lie in, besides the driver's own folders. */
+  readonly keepOut?: readonly string[];
   /** Bytes of converted images that are kept. Default: 20 GiB. */
   readonly imageCacheLimit?: number;
   readonly log?: Log;
@@ -87,6 +90,7 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
     const context: Context = {
       owner,
       folder: machinesFolder,
+      guest,
       vmm,
       snapshots: openSnapshots(vmm, join(options.cacheDir, 'snapshots'), uidOf(networkRange.gateway)),
       network,
@@ -94,6 +98,7 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       addresses,
       groups,
       images,
+      keepOut: [options.stateDir, options.cacheDir, ...(options.keepOut ?? [])],
       machines: new Map(),
       log,
     };
@@ -132,6 +137,15 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
 
   const makeSandbox = async (context: Context, config: SandboxConfig): Promise<Machine> => {
     const size = sizeFor(config.limits);
+    const directories = await openDirectories(context, config);
+    try {
+      if (directories.length > 0) {
+        const folders = directories.map(({ fd }) => fd);
+        return await occupy(context, await makeMachine(context, size, folders), config);
+      }
+    } finally {
+      await closeAll(directories);
+    }
     const ready = await readyMachine(context, size);
     try {
       if (ready) return await occupy(context, ready, config);
@@ -263,7 +277,9 @@ function capabilitiesOf(context: Context | undefined, missing: readonly string[]
       ...(context?.groups.missing === undefined
         ? []
         : [`Monitors of virtual machines have no limits on the host, because ${context.groups.missing}.`]),
-      'Volumes on directories of the host or NFS exports (EFS) cannot be mounted.',
+      ...(context?.vmm.noFolders === undefined
+        ? []
+        : [`Volumes on directories of the host cannot be mounted, because ${context.vmm.noFolders}.`]),
     ],
   };
 }

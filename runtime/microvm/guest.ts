@@ -14,15 +14,15 @@ import { findKernel, type Kernel, unpackKernel } from './kernel.ts';
 export interface Guest {
   /** Changes with everything in it. */
   readonly identity: string;
-  /** Holds `kernel`, `initramfs`, `read-only-memory.so` and `empty`, a disk that stands for one to come. */
+  /** Holds `kernel`, `initramfs`, `modules`, `read-only-memory.so` and `empty`, a disk that stands for one to come. */
   readonly folder: string;
   /** The program that monitors are started by. */
   readonly jail: string;
 }
 
 const self = fileURLToPath(import.meta.url);
-/** To be changed with what the first file system holds where. */
-const LAYOUT = '1';
+/** To be changed with what the folder and the first file system hold where. */
+const LAYOUT = '2';
 
 /** Where the sources of the programs in C are: this file may have been compiled, and put together with others. */
 async function sourceFolder(): Promise<string> {
@@ -55,7 +55,8 @@ export async function prepareGuest(folder: string): Promise<Guest> {
   try {
     await compile(source, work);
     const agent = await readFile(join(work, 'agent'));
-    await writeFile(join(work, 'kernel'), unpackKernel(kernel.packed));
+    await writeFile(join(work, 'kernel'), await unpackKernel(kernel.packed));
+    await writeVolumeModules(work, kernel);
     await writeFile(join(work, 'initramfs'), cpioOf(await contents(kernel, agent, programs, init)));
     await writeFile(join(work, 'empty'), '');
     // Larger than any disk that may take its place: a guest keeps the size that it saw first.
@@ -68,6 +69,26 @@ export async function prepareGuest(folder: string): Promise<Guest> {
     await rm(work, { recursive: true, force: true });
   }
   return guest;
+}
+
+/** Of use to few machines, so not in the memory of all: a folder for each kind, its files named in their order. */
+async function writeVolumeModules(work: string, { volumeModules }: Kernel): Promise<void> {
+  for (const [kind, modules] of Object.entries(volumeModules)) {
+    const folder = join(work, 'modules', kind);
+    await mkdir(folder, { recursive: true });
+    for (const [index, { name, data }] of modules.entries())
+      await writeFile(join(folder, `${String(index).padStart(2, '0')}-${name}`), data);
+  }
+}
+
+/** What a machine's kernel lacks for volumes of a kind, in the order in which it is to be loaded. */
+export async function volumeModules(
+  { folder }: Guest,
+  kind: keyof Kernel['volumeModules'],
+): Promise<readonly Buffer[]> {
+  const home = join(folder, 'modules', kind);
+  const names = (await readdir(home)).sort();
+  return await Promise.all(names.map(async (name) => await readFile(join(home, name))));
 }
 
 async function compile(source: string, work: string): Promise<void> {
@@ -113,7 +134,7 @@ async function contents(
     { path: 'dev/console', mode: 0o600, content: { kind: 'device', major: 5, minor: 1 } },
     file('init', agent),
     link('bin/pause', '/init'),
-    link('bin/fill', '/init'),
+    ...['fill', 'attach', 'bind-inside', 'detach'].map((name) => link(`bin/${name}`, '/init')),
     file('bin/crun', await readFile(crun)),
     file('bin/tini', await readFile(init)),
     ...(await Promise.all(libraries.map(async (path) => file(path.slice(1), await readFile(path))))),

@@ -8,7 +8,7 @@ import { runProgram } from './commands.ts';
 import type { Context } from './context.ts';
 import { killProcessesOf } from './processes.ts';
 import { type MachineRecord, removeFolder, writeRecord } from './record.ts';
-import { lines, type MachineSize, type Monitor } from './vmm.ts';
+import { lines, type MachineConfig, type MachineSize, type Monitor } from './vmm.ts';
 
 export interface Machine {
   readonly folder: string;
@@ -29,6 +29,7 @@ export interface Machine {
 
 /** Milliseconds. */
 const GREETING_PATIENCE = 60_000;
+const BOOT_PATIENCE = 120_000;
 /** The guest answers within this, unless another host has the line. */
 const BUSY_AFTER = 10_000;
 const PING_INTERVAL = 15_000;
@@ -41,8 +42,17 @@ export function uidOf(address: string): number {
   return 1_300_000_000 + (b << 16) + (c << 8) + d;
 }
 
-/** A clone of the snapshot for its size, that nobody has taken yet. @throws DriverError kind engine */
-export async function makeMachine(context: Context, size: MachineSize): Promise<Machine> {
+/**
+ * A clone of the snapshot for its size, that nobody has taken yet. One that has folders of the host boots instead: their
+ * server's state cannot be saved, and writes into a memory that is not shared with other machines.
+ * @param folders descriptors of open directories
+ * @throws DriverError kind engine
+ */
+export async function makeMachine(
+  context: Context,
+  size: MachineSize,
+  folders: readonly number[] = [],
+): Promise<Machine> {
   const address = context.addresses.take();
   // Its name everywhere: one address, one machine.
   const folder = join(context.folder, address);
@@ -57,7 +67,13 @@ export async function makeMachine(context: Context, size: MachineSize): Promise<
     await chown(scratch, uid, uid);
     await truncate(scratch, 2 ** 42);
     const groups = await context.groups.make(address, size);
-    const monitor = await startClone(context, { folder, size, address, uid, groups });
+    const tap = { name: context.network.tapOf(address), bridge: context.network.bridge };
+    const config = { size, folder, uid, tap, groups };
+    if (folders.length > 0) {
+      const monitor = await context.vmm.start({ ...config, folders, origin: { kind: 'boot', saved: false } });
+      return await joinMachine(context, { folder, record, monitor, patience: BOOT_PATIENCE });
+    }
+    const monitor = await startClone(context, config);
     return await joinMachine(context, { folder, record, monitor });
   } catch (error) {
     await destroyMachine(context, address);
@@ -65,23 +81,16 @@ export async function makeMachine(context: Context, size: MachineSize): Promise<
   }
 }
 
-async function startClone(
-  context: Context,
-  machine: { folder: string; size: MachineSize; address: string; uid: number; groups: readonly string[] },
-): Promise<Monitor> {
-  const { vmm, snapshots, network } = context;
-  const { size, folder, uid, groups, address } = machine;
-  const start = async () => {
-    const origin = { kind: 'snapshot', folder: await snapshots.of(size) } as const;
-    const tap = { name: network.tapOf(address), bridge: network.bridge };
-    return await vmm.start({ size, origin, folder, uid, tap, groups });
-  };
+async function startClone(context: Context, config: Omit<MachineConfig, 'origin'>): Promise<Monitor> {
+  const { vmm, snapshots } = context;
+  const start = async () =>
+    await vmm.start({ ...config, origin: { kind: 'snapshot', folder: await snapshots.of(config.size) } });
   try {
     return await start();
   } catch (error) {
     context.log.warn({ error }, 'a snapshot could not be restored and is made anew');
-    await killProcessesOf(uid);
-    await snapshots.discard(size);
+    await killProcessesOf(config.uid);
+    await snapshots.discard(config.size);
     return await start();
   }
 }
@@ -144,10 +153,13 @@ interface Parts {
   readonly folder: string;
   readonly record: MachineRecord;
   readonly monitor: Monitor;
+  /** Milliseconds until the agent must answer; absent: it is there already. */
+  readonly patience?: number;
 }
 
-async function joinMachine(context: Context, { folder, record, monitor }: Parts): Promise<Machine> {
-  const agent = await speakWith(monitor);
+async function joinMachine(context: Context, { folder, record, monitor, patience }: Parts): Promise<Machine> {
+  const agent =
+    patience === undefined ? await speakWith(monitor) : await greetAgent(await monitor.connect(0), patience);
   const machine: Machine = {
     folder,
     address: record.address,

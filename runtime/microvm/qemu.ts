@@ -10,7 +10,8 @@ import { runProgram } from './commands.ts';
 import type { Guest } from './guest.ts';
 import { openQmp, type Qmp } from './qmp.ts';
 import { connectIn } from './sockets.ts';
-import { lines, type MachineConfig, type Monitor, type Vmm } from './vmm.ts';
+import { type FileServer, findFileServer } from './virtiofsd.ts';
+import { foldersTag, lines, type MachineConfig, type Monitor, type Vmm } from './vmm.ts';
 
 const PROGRAM = '/usr/bin/qemu-system-x86_64';
 /** Disks for images that every machine has; what is not used yet is empty. */
@@ -19,8 +20,8 @@ const SLOTS = 10;
 const PATIENCE = 20_000;
 /** Milliseconds without an answer. */
 const BUSY_AFTER = 5000;
-/** Descriptors that the jail hands over. */
-const fds = { state: 3, tap: 10, line: 20, qmp: 30 } as const;
+/** Descriptors that the jail hands over, or takes: folders. */
+const fds = { state: 3, folder: 4, tap: 10, line: 20, qmp: 30, files: 40 } as const;
 const everyLine = Array.from({ length: lines }, (_, line) => line);
 
 export interface QemuOptions {
@@ -29,14 +30,18 @@ export interface QemuOptions {
 }
 
 export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vmm> {
-  const [version, kiloHertz] = await Promise.all([runProgram(PROGRAM, ['--version']), counterFrequency(guest)]);
+  const [version, kiloHertz, server] = await Promise.all([
+    runProgram(PROGRAM, ['--version']),
+    counterFrequency(guest),
+    findFileServer(),
+  ]);
   const shape = JSON.stringify([
     version,
     guest.identity,
     acceleration,
     cpus()[0]?.model,
     kernelWords(acceleration, kiloHertz),
-    machine('', acceleration),
+    machine([], acceleration),
   ]);
   const kvmGroup = acceleration === 'kvm' ? (await stat('/dev/kvm')).gid : undefined;
 
@@ -45,6 +50,7 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
     identity: createHash('sha256').update(shape).digest('hex').slice(0, 20),
     acceleration,
     slots: SLOTS,
+    ...(server === undefined ? { noFolders: 'virtiofsd is not installed' } : {}),
     async start(config) {
       const state = config.origin.kind === 'snapshot' ? await open(join(config.origin.folder, 'state')) : undefined;
       try {
@@ -71,7 +77,10 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
   };
 
   function launch(config: MachineConfig, state: number | undefined): { readonly words: () => string; ended: boolean } {
-    const { origin, size } = config;
+    const { origin, size, folders = [] } = config;
+    if (folders.length > 0 && server === undefined)
+      throw new DriverError('volume', 'Directories cannot be mounted: virtiofsd is not installed.');
+    const saved = origin.kind === 'boot' && origin.saved;
     const boot = [
       '-kernel',
       '/guest/kernel',
@@ -80,23 +89,23 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
       '-append',
       kernelWords(acceleration, kiloHertz),
     ];
-    const memory = origin.kind === 'boot' ? '/vm/memory,share=on' : '/snapshot/memory,share=off';
     const args = [
-      ...machine(`size=${size.memory}M,mem-path=${memory}`, acceleration),
+      ...machine(memoryArguments(config), acceleration),
       ...['-m', String(size.memory), '-smp', String(size.cpus)],
       // A clone has the kernel in its memory.
       ...(origin.kind === 'boot' ? boot : ['-incoming', 'defer']),
       // Only a machine that holds nothing of anybody's is saved, by a program that it starts.
-      ...(origin.kind === 'boot'
-        ? []
-        : ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny']),
+      ...(saved ? [] : ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny']),
       ...['-netdev', `tap,id=n0,fd=${fds.tap}`, '-device', 'virtio-net-device,netdev=n0'],
+      ...(folders.length === 0 ? [] : ['-chardev', `socket,id=files,fd=${fds.files}`]),
+      ...(folders.length === 0 ? [] : ['-device', `vhost-user-fs-device,chardev=files,tag=${foldersTag}`]),
     ];
-    const child = spawn(guest.jail, [...jailArguments(config, guest, kvmGroup), '--', PROGRAM, ...args], {
+    const own = [...jailArguments(config, guest, kvmGroup), ...(server ? folderArguments(folders, server) : [])];
+    const child = spawn(guest.jail, [...own, '--', PROGRAM, ...args], {
       cwd: config.folder,
       detached: true,
       env: { PATH: '/usr/bin:/bin', ...(state === undefined ? {} : { LD_PRELOAD: '/guest/read-only-memory.so' }) },
-      stdio: ['ignore', 'ignore', 'pipe', state ?? 'ignore'],
+      stdio: ['ignore', 'ignore', 'pipe', state ?? 'ignore', ...folders],
     });
     let text = '';
     const said = { words: () => text.trim().split('\n').at(-1) ?? '', ended: false };
@@ -141,8 +150,25 @@ async function counterFrequency({ folder, jail }: Guest): Promise<number> {
 
 type Said = { readonly words: () => string; readonly ended: boolean };
 
+/** Of a machine that has folders, their server writes into the memory too. */
+function memoryArguments({ origin, size }: MachineConfig): readonly string[] {
+  const bytes = `id=ram,size=${size.memory}M`;
+  if (origin.kind === 'snapshot')
+    return ['-object', `memory-backend-file,${bytes},mem-path=/snapshot/memory,share=off`];
+  if (origin.saved) return ['-object', `memory-backend-file,${bytes},mem-path=/vm/memory,share=on`];
+  return ['-object', `memory-backend-memfd,${bytes},share=on`];
+}
+
+function folderArguments(folders: readonly number[], server: FileServer): readonly string[] {
+  if (folders.length === 0) return [];
+  return [
+    ...folders.flatMap((_, index) => ['--folder', String(fds.folder + index)]),
+    ...[server.program, ...server.options].flatMap((word) => ['--server', word]),
+  ];
+}
+
 /** What does not differ between a machine that boots and one that is cloned. */
-function machine(memory: string, acceleration: string): readonly string[] {
+function machine(memory: readonly string[], acceleration: string): readonly string[] {
   const disk = (slot: string, file: string, readOnly: boolean) => [
     '-blockdev',
     `driver=file,node-name=${slot}-file,filename=${file},read-only=${readOnly ? 'on' : 'off'},locking=off,cache.direct=off,cache.no-flush=on,discard=unmap`,
@@ -157,7 +183,7 @@ function machine(memory: string, acceleration: string): readonly string[] {
     // What the guest's kernel said last can still be read when it has given up.
     ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause'],
     ...['-global', 'virtio-mmio.force-legacy=false'],
-    ...['-object', `memory-backend-file,id=ram,${memory}`],
+    ...memory,
     ...['-chardev', 'ringbuf,id=console,size=16384', '-serial', 'chardev:console'],
     ...['-device', `virtio-serial-device,max_ports=${lines + 1}`],
     ...everyLine.flatMap((line) => [

@@ -25,6 +25,8 @@ export interface SandboxRecord {
   readonly group?: string;
   /** Names of its volumes, each in the folder of its index. */
   readonly volumes: readonly string[];
+  /** Indexes of those whose files lie outside of the machine; absent: none. */
+  readonly outside?: readonly number[];
 }
 
 export interface ContainerRecord {

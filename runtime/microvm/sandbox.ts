@@ -2,13 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { hostnameOf, macAddressOf } from '../addresses.ts';
 import { isValidId } from '../docker/names.ts';
-import { DriverError, type Limits, type Sandbox, type SandboxConfig, type VolumeConfig } from '../driver.ts';
+import { DriverError, type Limits, type Sandbox, type SandboxConfig } from '../driver.ts';
 import { readResolvers } from '../resolvers.ts';
 import { AgentError } from './agent.ts';
 import type { Context } from './context.ts';
 import { etc, scratchDevice, taskGroup, volumeFolder } from './guest-paths.ts';
 import { destroyMachine, formatScratch, leave, type Machine, sandboxOf, setClock, update } from './machine.ts';
 import type { MachineSize } from './vmm.ts';
+import { attachVolumes, checkVolume, detachVolumes } from './volumes.ts';
 
 /** MS_NOATIME */
 const mountFlags = 1024;
@@ -38,16 +39,6 @@ export function checkSandbox({ id, volumes = [] }: SandboxConfig): void {
   for (const volume of volumes) checkVolume(volume);
 }
 
-function checkVolume({ kind, name }: VolumeConfig): void {
-  if (name === '' || name === '.' || name === '..' || name.includes('/'))
-    throw new DriverError('volume', `"${name}" is not a valid volume name.`);
-  if (kind !== 'scratch')
-    throw new DriverError(
-      'volume',
-      `volume ${name}: a virtual machine cannot mount ${kind === 'nfs' ? 'NFS exports' : 'directories of its host'} yet`,
-    );
-}
-
 /** Makes a machine that nobody has taken into this sandbox. */
 export async function takeMachine(context: Context, machine: Machine, config: SandboxConfig): Promise<Sandbox> {
   const { agent, address } = machine;
@@ -69,6 +60,7 @@ export async function takeMachine(context: Context, machine: Machine, config: Sa
       ...(config.volumes ?? []).map((_, index) => agent.call('mkdir', volumeFolder(index), 0o755)),
       writeSysctls(machine, config.sysctls ?? {}),
     ]);
+    await attachVolumes(context, machine, config);
     await update(machine, (record) => ({
       ...record,
       sandbox: {
@@ -77,6 +69,7 @@ export async function takeMachine(context: Context, machine: Machine, config: Sa
         limits,
         ...(config.group === undefined ? {} : { group: config.group }),
         volumes: (config.volumes ?? []).map(({ name }) => name),
+        outside: (config.volumes ?? []).flatMap(({ kind }, index) => (kind === 'scratch' ? [] : [index])),
       },
     }));
     await context.network.filter.admit(address, config.group);
@@ -131,6 +124,7 @@ export async function removeSandbox(context: Context, id: string): Promise<void>
 }
 
 export async function removeMachine(context: Context, machine: Machine): Promise<void> {
+  await detachVolumes(context, machine);
   leave(machine);
   if (machine.record.sandbox) await context.network.filter.dismiss(machine.address);
   await destroyMachine(context, machine.address);

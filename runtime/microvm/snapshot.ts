@@ -116,7 +116,7 @@ export async function bootAndSave(vmm: Vmm, size: MachineSize, place: BootPlace)
   try {
     const monitor = await vmm.start({
       size,
-      origin: { kind: 'boot', memoryFile: join(disks, 'memory') },
+      origin: { kind: 'boot', saved: true },
       folder: work,
       uid,
       tap: { name: `longs-s${randomUUID().slice(0, 8)}` },

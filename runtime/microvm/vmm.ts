@@ -14,9 +14,9 @@ export interface MachineSize {
 /** How many hosts can speak with a machine: one that takes over may come before the other has left. */
 export const lines = 2;
 
-/** A cold boot's memory lies in a file that can become a snapshot; a clone's is a private copy of a snapshot's. */
+/** The memory of a machine that is to be saved is the file `memory` among its disks; a clone's is a private copy of it. */
 export type Origin =
-  | { readonly kind: 'boot'; readonly memoryFile: string }
+  | { readonly kind: 'boot'; readonly saved: boolean }
   | { readonly kind: 'snapshot'; readonly folder: string };
 
 export interface MachineConfig {
@@ -30,7 +30,12 @@ export interface MachineConfig {
   readonly tap: { readonly name: string; readonly bridge?: string };
   /** cgroup.procs of the control groups that the monitor belongs in. */
   readonly groups: readonly string[];
+  /** Open directories of the host, at most 32, for a machine that boots: virtiofs gives it them as 0, 1, … in one tree. */
+  readonly folders?: readonly number[];
 }
+
+/** The tag of the file system that holds a machine's folders. */
+export const foldersTag = 'folders';
 
 export interface Monitor {
   /** A connection to one of the machine's lines, of which each takes one host at a time. */
@@ -54,6 +59,8 @@ export interface Vmm {
   readonly acceleration: 'kvm' | 'tcg';
   /** How many images a machine can have. */
   readonly slots: number;
+  /** Why a machine can have no folders of the host; undefined: it can. */
+  readonly noFolders?: string;
   /** Resolves when the monitor answers. @throws DriverError kind engine */
   start(config: MachineConfig): Promise<Monitor>;
   /** One that an earlier process started; undefined: it is gone. */

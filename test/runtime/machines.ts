@@ -1,7 +1,14 @@
 /** What tests with virtual machines share. */
+import { randomInt, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../core/package-root.ts';
+import type { ContainerHandle, Driver, Limits, VolumeConfig } from '../../runtime/driver.ts';
+import { createMicrovmDriver } from '../../runtime/microvm/driver.ts';
 import { missingForMachines } from '../../scripts/system-packages.ts';
+import { makeBusyboxImage } from './images.ts';
+import { plainContainer } from './suite-tools.ts';
 
 /** Kept between runs: the kernel's package and a snapshot of each size. */
 export const machineCache = join(packageRoot, 'node_modules', '.cache', 'longshore-microvm');
@@ -13,4 +20,76 @@ export function machinesMissing(): string | undefined {
   if (process.geteuid?.() !== 0) return 'virtual machines need root';
   const missing = missingForMachines();
   return missing && `not installed: ${missing.packages.join(', ')}`;
+}
+
+export interface TestMachines {
+  readonly driver: Driver;
+  /** Id of the image that has busybox. */
+  readonly image: string;
+  readonly folder: string;
+  /** Another driver of the same installation. */
+  another(): Driver;
+  /** A sandbox with one container that runs the script and has each volume at `/` and its name. */
+  run(script: string, options?: { readonly limits?: Limits; readonly volumes?: readonly VolumeConfig[] }): Promise<Run>;
+  removeSandboxes(): Promise<void>;
+  tearDown(): Promise<void>;
+}
+
+export interface Run {
+  readonly handle: ContainerHandle;
+  readonly address: string;
+}
+
+/** An installation of its own. */
+export async function openMachines({ warmPool }: { readonly warmPool: number }): Promise<TestMachines> {
+  const folder = await mkdtemp(join(tmpdir(), 'longshore-machines-'));
+  const busybox = await makeBusyboxImage('longshore-test', randomUUID());
+  const prefix = `10.${randomInt(231, 250)}.${randomInt(0, 256)}`;
+  const options = {
+    owner: `test-${randomUUID().slice(0, 8)}`,
+    networkRange: { subnet: `${prefix}.0/26`, gateway: `${prefix}.1` },
+    stateDir: folder,
+    cacheDir: machineCache,
+  };
+  const driver = createMicrovmDriver({ ...options, warmPool });
+  await driver.open();
+  const platform = { os: 'linux', architecture: 'amd64' } as const;
+  const { image } = await driver.pullImage({ image: busybox.name, policy: 'once', platform });
+  const made = new Set<string>();
+  return {
+    driver,
+    image,
+    folder,
+    another: () => createMicrovmDriver({ ...options, warmPool: 0 }),
+    async run(script, { limits = {}, volumes = [] } = {}) {
+      const id = randomUUID().replaceAll('-', '');
+      made.add(id);
+      const sandbox = await driver.createSandbox({ hostname: 'task', limits, labels: {}, id, volumes });
+      const handle = await driver.createContainer({
+        ...plainContainer(id, 'main', image),
+        command: ['sh', '-c', script],
+        environment: { PATH: '/bin' },
+        mounts: volumes.map(({ name }) => ({ volume: name, path: `/${name}` })),
+      });
+      await driver.startContainer(handle);
+      return { handle, address: sandbox.ipv4Address };
+    },
+    async removeSandboxes() {
+      await Promise.all([...made].map((id) => driver.removeSandbox(id)));
+      made.clear();
+    },
+    async tearDown() {
+      await driver.clean();
+      await driver.close();
+      await busybox.remove();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** All that the container wrote, when it has ended. */
+export async function outputOf(driver: Driver, handle: ContainerHandle): Promise<string> {
+  let text = '';
+  for await (const { data } of driver.logs(handle, { follow: true })) text += Buffer.from(data).toString();
+  return text;
 }

@@ -60,7 +60,6 @@ describeDriver(
       cannotStart: { command: ['/no/such/command'] },
     },
     real: true,
-    noHostDirectories: 'virtual machines mount none',
   },
   (await engineMissing()) ?? machinesMissing(),
 );

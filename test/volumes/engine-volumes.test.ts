@@ -1,10 +1,10 @@
 /** What the engine is told of volumes, and what a definition's volumes become. */
 import { describe, expect, it } from 'vitest';
 import { parseEfsFileSystems } from '../../core/efs.ts';
-import { wrongPath } from '../../runtime/docker/bind-source.ts';
 import { namesOf } from '../../runtime/docker/names.ts';
 import { createTurns, engineVolume, isVolumeName } from '../../runtime/docker/volumes.ts';
 import { DriverError } from '../../runtime/driver.ts';
+import { wrongPath } from '../../runtime/host-directory.ts';
 import { mountConfig, volumeConfigs } from '../../worker/volumes.ts';
 
 describe('volumes of the engine', () => {

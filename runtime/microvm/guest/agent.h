@@ -55,12 +55,17 @@ long long number_of(const struct request *request, int index);
 
 /* boot.c */
 void boot(void);
+/* Into the kernel; one that is there already is no error. */
+int load_module(const char *path);
 
 /* files.c: 1 when the verb was theirs. */
 int files_handle(struct request *request);
 /* The program's own other uses. */
 int fill_main(const char *root, const char *path, const char *to);
 int make_directories(const char *path, mode_t mode);
+
+/* volumes.c: another use of the program. */
+int volumes_main(int count, char **words);
 
 /* system.c */
 int system_handle(struct request *request);

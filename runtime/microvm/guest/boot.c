@@ -40,6 +40,16 @@ static void leave_rootfs(void) {
     fail("/newroot");
 }
 
+int load_module(const char *path) {
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return -1;
+  int failed = syscall(SYS_finit_module, file, "", 0) != 0 && errno != EEXIST;
+  int error = errno;
+  close(file);
+  errno = error;
+  return failed ? -1 : 0;
+}
+
 /* /modules/list names them in their order. */
 static void load_modules(void) {
   char name[256], path[300];
@@ -47,9 +57,7 @@ static void load_modules(void) {
   if (!list) fail("/modules/list");
   while (fscanf(list, "%255s", name) == 1) {
     snprintf(path, sizeof path, "/modules/%s", name);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || (syscall(SYS_finit_module, file, "", 0) != 0 && errno != EEXIST)) fail(path);
-    close(file);
+    if (load_module(path) != 0) fail(path);
   }
   fclose(list);
 }

@@ -90,6 +90,8 @@ int main(int count, char **words) {
   const char *name = count > 0 ? words[0] : "";
   if (strcmp(name, "pause") == 0) return pause_main();
   if (count == 4 && strcmp(name, "fill") == 0) return fill_main(words[1], words[2], words[3]);
+  if (strcmp(name, "attach") == 0 || strcmp(name, "bind-inside") == 0 || strcmp(name, "detach") == 0)
+    return volumes_main(count, words);
   if (getpid() != 1) return 2;
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

@@ -1,4 +1,4 @@
-/* What a clone of a machine gets anew: its address, name, clock and randomness. */
+/* What a clone of a machine gets anew: its address, name, clock and randomness; and what its kernel lacks so far. */
 #define _GNU_SOURCE
 #include "agent.h"
 #include <arpa/inet.h>
@@ -87,6 +87,7 @@ int system_handle(struct request *request) {
   if (strcmp(verb, "network") == 0) failed = connect_network(request);
   else if (strcmp(verb, "hostname") == 0) failed = sethostname(text_of(request, 1), strlen(text_of(request, 1)));
   else if (strcmp(verb, "clock") == 0) failed = set_clock(number_of(request, 1));
+  else if (strcmp(verb, "module") == 0) failed = load_module(text_of(request, 1));
   else if (strcmp(verb, "seed") == 0 && request->count > 1) failed = seed(&request->words[1]);
   else return 0;
   if (failed) answer_error(request->id, verb);

@@ -3,11 +3,15 @@
  * named here, a network namespace that holds nothing (its tap device is open already), and no way to get more.
  *
  *   jail --uid N [--also GROUP] --root FOLDER [--tap NAME [--bridge NAME]] [--group FILE]... [--bind FROM:TO]... [--share FROM:TO]...
- *        [--listen PATH:FD]... -- PROGRAM ARGUMENT...
+ *        [--listen PATH:FD]... [--folder FD]... [--server WORD]... -- PROGRAM ARGUMENT...
  *   jail --tsc
  *
  * --bind is read-only, --share is not. FD of the tap is 10. With --tsc it prints the frequency of the processor's
  * counter in kHz, which a guest without other clocks has to be told.
+ *
+ * The words of --server are a program that serves the machine the folders open as --folder, which it sees as /folders/0,
+ * /folders/1 and so on, and nothing else of the host. It listens on descriptor 41; the monitor has the other end, which
+ * is 40. It keeps root's rights over files. It and the monitor end together.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,6 +20,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,11 +32,21 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <linux/sockios.h>
 
 #define TAP_FD 10
+#define CLIENT_FD 40
+#define SERVER_FD 41
+#define MAX_WORDS 32
+#define MAX_FOLDERS 32
+/* <linux/mount.h> and <sys/mount.h> do not always go together. */
+#define CLONE_TREE 1
+#define EMPTY_PATH 0x1000
+#define RECURSIVE 0x8000
+#define MOVE_EMPTY_PATH 4
 
 static _Noreturn void fail(const char *what) {
   fprintf(stderr, "jail: %s: %s\n", what, strerror(errno));
@@ -126,6 +141,18 @@ static void bind_into(const char *root, char *words, unsigned long flags) {
     fail(words);
 }
 
+/* An empty root in namespaces of our own. */
+static void make_root(const char *root) {
+  if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0) fail("namespaces");
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) fail("/");
+  if (mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k") != 0) fail(root);
+}
+
+static void bind_all(const char *root, char **words, int count, const char *option, unsigned long flags) {
+  for (int at = 1; at + 1 < count; at += 2)
+    if (strcmp(words[at], option) == 0) bind_into(root, words[at + 1], flags);
+}
+
 static void enter(const char *root) {
   if (chdir(root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
     fail(root);
@@ -135,6 +162,86 @@ static void enter(const char *root) {
 static void become(uid_t uid, gid_t also) {
   if (setgroups(also ? 1 : 0, &also) != 0 || setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0) fail("user");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("privileges");
+}
+
+/* Two ends of a connection that nobody else can make: one listens, the other is connected already. */
+static void connect_ends(void) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  socklen_t size = sizeof address;
+  int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (server < 0 || client < 0 || bind(server, (struct sockaddr *)&address, sizeof address.sun_family) != 0 ||
+      listen(server, 1) != 0 || getsockname(server, (struct sockaddr *)&address, &size) != 0 ||
+      connect(client, (struct sockaddr *)&address, size) != 0 || dup2(server, SERVER_FD) < 0 ||
+      dup2(client, CLIENT_FD) < 0)
+    fail("server");
+  close(server);
+  close(client);
+}
+
+/* What is mounted at and below a folder that is open, to be mounted elsewhere; only possible where it was opened. */
+static int tree_of(const char *descriptor) {
+  int folder = atoi(descriptor);
+  int tree = syscall(SYS_open_tree, folder, "", CLONE_TREE | O_CLOEXEC | EMPTY_PATH | RECURSIVE);
+  if (tree < 0) fail("folder");
+  /* It leads to all that lies above it. */
+  close(folder);
+  return tree;
+}
+
+static void mount_tree(int tree, const char *root, int index) {
+  char target[4096];
+  snprintf(target, sizeof target, "%s/folders", root);
+  mkdir(target, 0755);
+  snprintf(target, sizeof target, "%s/folders/%d", root, index);
+  if (mkdir(target, 0755) != 0 || syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_EMPTY_PATH) != 0 ||
+      mount(NULL, target, NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+      mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_NOSUID | MS_NODEV, NULL) != 0)
+    fail("folder");
+}
+
+static void end_with(pid_t parent) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) exit(125);
+}
+
+/* A guest whose server is gone would wait for it for ever. Returns in the process that becomes the server. */
+static void keep_together(pid_t monitor) {
+  pid_t self = getpid(), server = fork();
+  if (server == 0) return end_with(self);
+  for (int file = 3; file < 256; file++) close(file);
+  if (server > 0) waitpid(server, NULL, 0);
+  if (getppid() == monitor) kill(monitor, SIGKILL);
+  exit(0);
+}
+
+/* The program that serves folders, in a process of its own. */
+static void start_server(const char *root, char **words, int count) {
+  char *program[MAX_WORDS + 1] = {NULL}, processes[] = "/proc:/proc";
+  int trees[MAX_FOLDERS], size = 0, folders = 0;
+  pid_t parent = getpid();
+  for (int at = 1; at + 1 < count; at += 2)
+    if (strcmp(words[at], "--server") == 0 && size < MAX_WORDS) program[size++] = words[at + 1];
+  if (size == 0) return;
+  connect_ends();
+  pid_t child = fork();
+  if (child < 0) fail(program[0]);
+  if (child > 0) {
+    close(SERVER_FD);
+    return;
+  }
+  end_with(parent);
+  keep_together(parent);
+  /* Nobody may read what it says any more. */
+  signal(SIGPIPE, SIG_IGN);
+  close(CLIENT_FD);
+  for (int at = 1; at + 1 < count && folders < MAX_FOLDERS; at += 2)
+    if (strcmp(words[at], "--folder") == 0) trees[folders++] = tree_of(words[at + 1]);
+  make_root(root);
+  bind_all(root, words, count, "--bind", MS_RDONLY);
+  bind_into(root, processes, 0);
+  for (int index = 0; index < folders; index++) mount_tree(trees[index], root, index);
+  enter(root);
+  execv(program[0], program);
+  fail(program[0]);
 }
 
 int main(int count, char **words) {
@@ -151,17 +258,18 @@ int main(int count, char **words) {
     else if (strcmp(words[at], "--tap") == 0) tap = words[at + 1];
     else if (strcmp(words[at], "--bridge") == 0) bridge = words[at + 1];
     else if (strcmp(words[at], "--group") == 0) join_group(words[at + 1]);
-    else if (strcmp(words[at], "--listen") == 0) listen_on(words[at + 1]);
   }
   if (!root || uid == 0 || at + 1 >= count) return fprintf(stderr, "jail: --root, --uid and a program are needed\n"), 125;
+  start_server(root, words, at);
+  /* Before their numbers are given to others. */
+  for (int each = 1; each + 1 < at; each += 2)
+    if (strcmp(words[each], "--folder") == 0) close(atoi(words[each + 1]));
+  for (int each = 1; each + 1 < at; each += 2)
+    if (strcmp(words[each], "--listen") == 0) listen_on(words[each + 1]);
   if (tap) open_tap(tap, bridge);
-  if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0) fail("namespaces");
-  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) fail("/");
-  if (mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k") != 0) fail(root);
-  for (int each = 1; each + 1 < at; each += 2) {
-    if (strcmp(words[each], "--bind") == 0) bind_into(root, words[each + 1], MS_RDONLY);
-    else if (strcmp(words[each], "--share") == 0) bind_into(root, words[each + 1], 0);
-  }
+  make_root(root);
+  bind_all(root, words, at, "--bind", MS_RDONLY);
+  bind_all(root, words, at, "--share", 0);
   enter(root);
   become(uid, also);
   execv(words[at + 1], words + at + 1);

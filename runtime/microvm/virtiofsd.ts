@@ -1,0 +1,43 @@
+/** The program that gives a machine directories of its host. There are two of that name. */
+import { access } from 'node:fs/promises';
+
+export interface FileServer {
+  readonly program: string;
+  readonly options: readonly string[];
+}
+
+/** Where the jail puts folders, and the descriptor on which it listens. */
+const FOLDERS = '/folders';
+const LISTENER = 41;
+/** Each is a request that waits for the host's disk. */
+const THREADS = 8;
+
+/** Comes with QEMU up to 7.2. */
+const older: FileServer = {
+  program: '/usr/lib/qemu/virtiofsd',
+  options: [
+    ...[`--fd=${LISTENER}`, '-f', `--thread-pool-size=${THREADS}`],
+    ...['-o', `source=${FOLDERS},sandbox=namespace,cache=auto,xattr,announce_submounts,log_level=err`],
+  ],
+};
+
+/** A package of its own since. */
+const newer: FileServer = {
+  program: '/usr/libexec/virtiofsd',
+  options: [
+    ...[`--fd=${LISTENER}`, `--shared-dir=${FOLDERS}`, `--thread-pool-size=${THREADS}`, '--sandbox=namespace'],
+    ...['--cache=auto', '--xattr', '--announce-submounts', '--log-level=error'],
+  ],
+};
+
+/** undefined: neither is installed. */
+export async function findFileServer(): Promise<FileServer | undefined> {
+  for (const server of [newer, older]) {
+    const found = await access(server.program).then(
+      () => true,
+      () => false,
+    );
+    if (found) return server;
+  }
+  return undefined;
+}
