@@ -460,6 +460,7 @@ export type DriverErrorKind =
   | 'volume' // a volume cannot be had: no such directory, or this engine cannot mount it
   | 'start' // the process could not be run (no such command, bad user, …)
   | 'engine' // the engine is not reachable or broke down; trying again may help
+  | 'network-taken' // another installation on this host has the range of addresses
   | 'not-found'
   | 'cancelled';
 

@@ -1,5 +1,6 @@
 /** `longshore clean`: removes from the host what the instance of a data directory made there. */
 import { rmSync } from 'node:fs';
+import { runtimes } from '../core/runtime-choice.ts';
 import type { Settings } from '../core/settings.ts';
 import type { CleanReport } from '../runtime/driver.ts';
 import { endRedis } from './embedded-redis.ts';
@@ -43,7 +44,21 @@ function refuseBesideResidents(dataDir: string): void {
   throw new Failure(`${who} (process ${one.pid}) still uses ${dataDir}: stop it first, with \`kill ${one.pid}\`.`);
 }
 
+/** What each runtime made: the one of today's settings need not be the only one that was used. */
 async function cleanHost(settings: Settings, owner: string): Promise<CleanReport> {
+  const total = { containers: 0, networks: 0, cgroups: 0, volumes: 0 };
+  for (const runtime of runtimes.filter((one) => one !== 'fake' || settings.runtime === 'fake')) {
+    const report = await cleanRuntime({ ...settings, runtime }, owner).catch((error: unknown) => {
+      // A host without an engine has nothing of one.
+      if (runtime === settings.runtime) throw error;
+      return undefined;
+    });
+    for (const key of Object.keys(total) as (keyof CleanReport)[]) total[key] += report?.[key] ?? 0;
+  }
+  return total;
+}
+
+async function cleanRuntime(settings: Settings, owner: string): Promise<CleanReport> {
   const driver = await hostDriver(settings, owner);
   try {
     return await driver.clean();

@@ -1,6 +1,6 @@
 /** The child's side of `longshore api` and `longshore worker`: start, tell the supervisor, end when told to or alone. */
 import { Writable } from 'node:stream';
-import { type Logger, pino } from 'pino';
+import { type Logger, pino, stdSerializers } from 'pino';
 import type { Settings } from '../core/settings.ts';
 import { envCommand } from './env.ts';
 import { hasCode, sentenceOf } from './failure.ts';
@@ -106,7 +106,7 @@ function tell(message: FromRole): Promise<void> {
 
 /** JSON lines, except on a terminal. */
 function openLog(settings: Settings): Logger {
-  const options = { level: settings.logLevel, base: null };
+  const options = { level: settings.logLevel, base: null, serializers: { error: stdSerializers.errWithCause } };
   if (process.send !== undefined || !process.stdout.isTTY) return pino(options);
   const terminal = new Writable({
     write: (line, _encoding, done) => process.stdout.write(readableLine(String(line)), () => done()),

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { overlap, parseRange } from '../core/ipv4.ts';
 import type { Settings } from '../core/settings.ts';
 import type { Store } from '../core/store/store.ts';
-import type { Driver } from '../runtime/driver.ts';
+import { type Driver, DriverError } from '../runtime/driver.ts';
 import { createDriver, occupiedRanges } from './driver.ts';
 import { leaseNetworkRange, type NetworkRange } from './network-range.ts';
 
@@ -25,7 +25,8 @@ export async function openDriver(
       return { driver, range };
     } catch (error) {
       await driver.close();
-      if (tried >= tries || !(await isOccupied(range, settings, owner))) throw error;
+      const taken = error instanceof DriverError && error.kind === 'network-taken';
+      if (tried >= tries || !(taken || (await isOccupied(range, settings, owner)))) throw error;
       log.info({ network: range.subnet }, 'another instance took the range meanwhile; choosing another');
     }
   }

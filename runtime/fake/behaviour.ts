@@ -83,6 +83,7 @@ const kinds: Readonly<Record<DriverErrorKind, true>> = {
   start: true,
   engine: true,
   'not-found': true,
+  'network-taken': true,
   cancelled: true,
 };
 

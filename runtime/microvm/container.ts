@@ -17,9 +17,9 @@ import type { Context } from './context.ts';
 import { complaintOf, crun, optionsOf, type ProcessState, runInGuest, stateOf } from './crun.ts';
 import { imageFolder, pathsOf, slotDevice, volumeFolder } from './guest-paths.ts';
 import type { Image } from './image.ts';
-import { type Machine, update } from './machine.ts';
+import { imagesOf, type Machine, note, update } from './machine.ts';
 import { maxData } from './protocol.ts';
-import type { ContainerRecord, RecordedMount } from './record.ts';
+import type { ContainerRecord, MachineRecord, RecordedMount } from './record.ts';
 import { signalNumber } from './signals.ts';
 import { argumentsOf, specOf } from './spec.ts';
 import { resolveUser } from './users.ts';
@@ -107,26 +107,25 @@ async function prepare(context: Context, machine: Machine, config: ContainerConf
     logCapacity: config.logCapacity ?? defaultLogCapacity,
     mounts: [...mounts, ...own],
   };
-  await recordContainer(machine, record);
+  await update(machine, withContainer(record));
   return record;
 }
 
-async function recordContainer(machine: Machine, container: ContainerRecord): Promise<void> {
-  await update(machine, (record) => ({
-    ...record,
-    containers: { ...record.containers, [container.name]: container },
-  }));
-}
+const withContainer = (container: ContainerRecord) => (record: MachineRecord) => ({
+  ...record,
+  containers: { ...record.containers, [container.name]: container },
+});
 
 /** The slot that holds the image, inserted into the machine when none does. */
-async function slotOf({ images, vmm }: Context, machine: Machine, image: Image): Promise<number> {
-  const { monitor, agent, record, folder } = machine;
+async function slotOf(context: Context, machine: Machine, image: Image): Promise<number> {
+  const { monitor, agent, record, address } = machine;
   const known = record.images.indexOf(image.key);
   if (known >= 0) return known;
+  const { images, vmm } = context;
   const slot = record.images.length;
   if (slot >= vmm.slots) throw new DriverError('create', `A virtual machine holds at most ${vmm.slots} images.`);
   const file = `image-${slot}`;
-  await images.link(image.key, join(folder, 'disks', file));
+  await images.link(image.key, join(imagesOf(context, address), file));
   await monitor.insert(slot, file);
   await agent.call('mkdir', imageFolder(slot), 0o755);
   await agent.call('mount', slotDevice(slot), imageFolder(slot), 'squashfs', READ_ONLY, '');
@@ -278,21 +277,21 @@ async function spawn({ agent }: Machine, container: ContainerRecord): Promise<Pr
 async function noteStart(machine: Machine, container: ContainerRecord, { startedAt }: ProcessState): Promise<void> {
   await machine.turns(async () => {
     const current = machine.record.containers[container.name];
-    if (current) await recordContainer(machine, { ...current, startedAt });
+    if (current) await note(machine, withContainer({ ...current, startedAt }));
   });
 }
 
 async function forgetExit(machine: Machine, { name }: ContainerRecord): Promise<void> {
   await machine.turns(async () => {
     const { exit: _, ...rest } = machine.record.containers[name] ?? {};
-    await recordContainer(machine, rest as ContainerRecord);
+    await update(machine, withContainer(rest as ContainerRecord));
   });
 }
 
 /** Its exit is the engines' own: 127 when there is no such program, 126 when it cannot be run. */
 async function startFailure(machine: Machine, container: ContainerRecord, state: ProcessState): Promise<DriverError> {
   const words = await complaintOf(machine.agent, pathsOf(container.id));
-  const exitCode = /permission denied/i.test(words) ? 126 : 127;
+  const exitCode = /permission denied|not permitted|is a directory/i.test(words) ? 126 : 127;
   const exit: ContainerExit = { exitCode, oomKilled: false, finishedAt: state.finishedAt, error: words };
   await keepExit(machine, container, exit);
   return new DriverError('start', words);
@@ -303,7 +302,7 @@ async function keepExit(machine: Machine, { name, id }: ContainerRecord, exit: C
     const current = machine.record.containers[name];
     // Started again meanwhile, or removed.
     if (current?.id !== id || current.exit) return;
-    await recordContainer(machine, { ...current, exit });
+    await note(machine, withContainer({ ...current, exit }));
   });
 }
 

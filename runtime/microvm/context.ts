@@ -14,6 +14,8 @@ export interface Context {
   readonly owner: string;
   /** One folder in it for each machine, named after its address. */
   readonly folder: string;
+  /** Beside the cache of images, where they can be linked to: one folder in it for each machine. */
+  readonly linkFolder: string;
   readonly guest: Guest;
   readonly vmm: Vmm;
   readonly snapshots: Snapshots;

@@ -61,12 +61,17 @@ export async function complaintOf(agent: Agent, paths: Paths): Promise<string> {
     },
   );
   const line = text.trim().split('\n').at(-1) ?? '';
-  return (
-    line
-      .replace(/^\S+T\S+Z?: /, '')
-      .trim()
-      .slice(0, 1000) || 'crun failed'
-  );
+  return inKnownWords(line.replace(/^\S+T\S+Z?: /, '').trim()).slice(0, 1000) || 'crun failed';
+}
+
+/** What Fargate says, whose containers are started by another program. */
+export function inKnownWords(words: string): string {
+  const missing = /^executable file `(.*)` not found in \$PATH/.exec(words)?.[1];
+  if (missing !== undefined)
+    return missing.includes('/')
+      ? `exec: "${missing}": stat ${missing}: no such file or directory`
+      : `exec: "${missing}": executable file not found in $PATH`;
+  return words;
 }
 
 /** Runs one of our programs in the guest to its end. */

@@ -5,7 +5,7 @@ import { createAddresses } from '../addresses.ts';
 import { type Capabilities, type Driver, DriverError, type NetworkRange, type SandboxConfig } from '../driver.ts';
 import { type Log, silent } from '../log.ts';
 import { createPool } from '../pool.ts';
-import { chooseAcceleration, hasKvm } from './acceleration.ts';
+import { type Acceleration, chooseAcceleration, findAcceleration, hasKvm } from './acceleration.ts';
 import { removeEverything } from './clean.ts';
 import {
   checkCancelled,
@@ -18,16 +18,16 @@ import {
   waitContainer,
 } from './container.ts';
 import type { Context } from './context.ts';
-import { engineAnswers, engineImages, type ImageSource } from './engine-images.ts';
+import { engineAnswers, engineImages, type ImageSource, removeExports } from './engine-images.ts';
 import { execContainer } from './exec.ts';
 import { openGroups } from './groups.ts';
 import { prepareGuest } from './guest.ts';
 import { openImageCache } from './image-cache.ts';
 import { readLogs } from './logs.ts';
-import { leave, type Machine, makeMachine, sandboxOf, uidOf } from './machine.ts';
+import { leave, linkFolderOf, type Machine, makeMachine, sandboxOf } from './machine.ts';
 import { openNetwork } from './network.ts';
-import { killProcessesOf } from './processes.ts';
 import { openQemu, qemuVersion } from './qemu.ts';
+import { removeFolder } from './record.ts';
 import { groupsIn, listRecorded, recover, takeBack } from './recover.ts';
 import { registryImages } from './registry-images.ts';
 import { checkSandbox, removeMachine, removeSandbox, sizeFor, takeMachine } from './sandbox.ts';
@@ -60,6 +60,7 @@ export interface MicrovmDriverOptions {
 export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
   const { owner, networkRange, log = silent } = options;
   const machinesFolder = join(options.stateDir, 'machines');
+  const linkFolder = linkFolderOf(options.cacheDir, owner);
   let opening: Promise<Context> | undefined;
   let source: ImageSource | undefined;
   const making = new Map<string, Promise<Machine>>();
@@ -74,25 +75,24 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
   const prepare = async (): Promise<Context> => {
     const addresses = createAddresses(networkRange);
     await mkdir(join(options.cacheDir, 'snapshots'), { recursive: true, mode: 0o755 });
+    // First of all: who has the range has its addresses, and with them the users that monitors run as.
+    const network = await openNetwork({ owner, range: networkRange, groups: await groupsIn(machinesFolder), log });
     const [guest, groups, images] = await Promise.all([
       prepareGuest(options.cacheDir),
       openGroups(owner),
       openImageCache(join(options.cacheDir, 'images'), options.imageCacheLimit ?? 20 * 2 ** 30),
     ]);
-    // A machine of this owner that an earlier process was just making.
-    await killProcessesOf(uidOf(networkRange.gateway));
-    const acceleration = await chooseAcceleration(guest, uidOf(networkRange.gateway));
-    const vmm = await openQemu({ guest, acceleration });
-    const network = await openNetwork({ owner, range: networkRange, groups: await groupsIn(machinesFolder), log });
+    const vmm = await openQemu({ guest, acceleration: await chooseAcceleration(guest) });
     source = (await engineAnswers(options.dockerHost))
-      ? engineImages(options.dockerHost, images, PULL_PATIENCE, log)
+      ? engineImages({ owner, dockerHost: options.dockerHost, cache: images, patience: PULL_PATIENCE, log })
       : registryImages(images, join(options.cacheDir, 'images'));
     const context: Context = {
       owner,
       folder: machinesFolder,
+      linkFolder,
       guest,
       vmm,
-      snapshots: openSnapshots(vmm, join(options.cacheDir, 'snapshots'), uidOf(networkRange.gateway)),
+      snapshots: openSnapshots(vmm, join(options.cacheDir, 'snapshots')),
       network,
       range: networkRange,
       addresses,
@@ -179,7 +179,16 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       await context?.network.filter.close();
     },
 
-    capabilities: async () => capabilitiesOf(await opening, await whatIsMissing()),
+    capabilities: async () => {
+      const [context, missing] = [await opening, await whatIsMissing()];
+      if (context || missing.some((one) => one !== noKvm))
+        return capabilitiesOf(context, missing, context?.vmm.acceleration);
+      try {
+        return capabilitiesOf(context, missing, await findAcceleration(options.cacheDir));
+      } catch (error) {
+        return capabilitiesOf(context, [`No guest can be made: ${(error as Error).message}`], undefined);
+      }
+    },
 
     offer: async (services) => await (await opened()).network.filter.offer(services),
 
@@ -251,15 +260,22 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       for (const machine of context?.machines.values() ?? []) leave(machine);
       context?.machines.clear();
       await context?.network.filter.close();
+      await removeExports(owner, options.dockerHost);
+      await removeFolder(linkFolder);
       return await removeEverything(owner, machinesFolder, context?.groups ?? (await openGroups(owner)));
     },
   };
 }
 
-function capabilitiesOf(context: Context | undefined, missing: readonly string[]): Capabilities {
-  const emulated = context ? context.vmm.acceleration === 'tcg' : missing.includes(noKvm);
+function capabilitiesOf(
+  context: Context | undefined,
+  missing: readonly string[],
+  acceleration: Acceleration | undefined,
+): Capabilities {
+  const emulated = acceleration === 'tcg' || missing.includes(noKvm);
+  const how = acceleration && (emulated ? ' (software emulation)' : ' (KVM)');
   return {
-    engine: context ? `${context.vmm.name} (${emulated ? 'software emulation' : 'KVM'})` : 'QEMU',
+    engine: `${context?.vmm.name ?? 'QEMU'}${how ?? ''}`,
     cgroupVersion: context?.groups.version ?? 'none',
     sandboxLimits: true,
     pidsLimit: true,

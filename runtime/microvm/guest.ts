@@ -10,6 +10,7 @@ import { DriverError } from '../driver.ts';
 import { runProgram } from './commands.ts';
 import { type CpioEntry, cpioOf } from './cpio.ts';
 import { findKernel, type Kernel, unpackKernel } from './kernel.ts';
+import { removeStale } from './stale.ts';
 
 export interface Guest {
   /** Changes with everything in it. */
@@ -36,6 +37,7 @@ async function sourceFolder(): Promise<string> {
 /** @throws DriverError kind engine that says what is missing */
 export async function prepareGuest(folder: string): Promise<Guest> {
   const source = await sourceFolder();
+  for (const each of ['kernels', 'guests', 'snapshots']) await removeStale(join(folder, each), /^(new-|\.kvm-)/);
   const [kernel, crun, init] = await Promise.all([
     findKernel(join(folder, 'kernels')),
     locate('crun'),

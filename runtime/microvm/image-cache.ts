@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DriverError } from '../driver.ts';
 import type { Image } from './image.ts';
+import { removeStale } from './stale.ts';
 
 export interface ImageCache {
   find(key: string): Promise<Image | undefined>;
@@ -27,6 +28,7 @@ const RESERVE = 256 * 2 ** 20;
 /** `limit`: bytes. */
 export async function openImageCache(folder: string, limit: number): Promise<ImageCache> {
   await mkdir(folder, { recursive: true, mode: 0o755 });
+  await removeStale(folder, /^\.(new|pull)-/);
   const making = new Map<string, Promise<void>>();
   const fileOf = (key: string) => join(folder, `${key}.squashfs`);
   const describedIn = (key: string) => join(folder, `${key}.json`);

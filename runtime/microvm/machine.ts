@@ -36,6 +36,16 @@ const PING_INTERVAL = 15_000;
 /** Under emulation on a busy host an answer may take long; a guest that hangs is given up in the end. */
 const PING_PATIENCE = 90_000;
 
+/** Links lie on the file system of what they lead to, which a data directory need not share. */
+export function linkFolderOf(cacheDir: string, owner: string): string {
+  return join(cacheDir, 'machines', owner);
+}
+
+/** Where a machine finds its images, under names of its own. */
+export function imagesOf({ linkFolder }: Pick<Context, 'linkFolder'>, address: string): string {
+  return join(linkFolder, address);
+}
+
 /** Users of monitors: one for each address, so for each machine on this host. Above what distributions hand out. */
 export function uidOf(address: string): number {
   const [, b = 0, c = 0, d = 0] = address.split('.').map(Number);
@@ -61,6 +71,8 @@ export async function makeMachine(
   try {
     await mkdir(join(folder, 'disks'), { recursive: true, mode: 0o755 });
     await mkdir(join(folder, 'root'), { recursive: true });
+    const images = imagesOf(context, address);
+    await mkdir(images, { recursive: true, mode: 0o755 });
     await writeRecord(folder, record);
     const scratch = join(folder, 'disks', 'scratch');
     await writeFile(scratch, '', { mode: 0o600 });
@@ -68,7 +80,7 @@ export async function makeMachine(
     await truncate(scratch, 2 ** 42);
     const groups = await context.groups.make(address, size);
     const tap = { name: context.network.tapOf(address), bridge: context.network.bridge };
-    const config = { size, folder, uid, tap, groups };
+    const config = { size, folder, images, uid, tap, groups };
     if (folders.length > 0) {
       const monitor = await context.vmm.start({ ...config, folders, origin: { kind: 'boot', saved: false } });
       return await joinMachine(context, { folder, record, monitor, patience: BOOT_PATIENCE });
@@ -88,7 +100,7 @@ async function startClone(context: Context, config: Omit<MachineConfig, 'origin'
   try {
     return await start();
   } catch (error) {
-    context.log.warn({ error }, 'a snapshot could not be restored and is made anew');
+    context.log.warn({ error }, 'a machine could not be started from its snapshot, which is made anew');
     await killProcessesOf(config.uid);
     await snapshots.discard(config.size);
     return await start();
@@ -205,10 +217,7 @@ async function noteEnd(context: Context, machine: Machine, why: string) {
   machine.agent.close();
   machine.monitor.detach();
   await killProcessesOf(machine.uid);
-  await update(machine, (record) => ({ ...record, ended })).catch((error: unknown) => {
-    // Its folder may be removed at the same time.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  });
+  await note(machine, (record) => ({ ...record, ended }));
   return ended;
 }
 
@@ -242,6 +251,15 @@ export async function update(machine: Machine, change: (record: MachineRecord) =
   machine.record = record;
 }
 
+/** What happened counts, whether or not there is room to write it down. */
+export async function note(machine: Machine, change: (record: MachineRecord) => MachineRecord): Promise<void> {
+  await update(machine, change).catch((error: NodeJS.ErrnoException) => {
+    // ENOENT: its folder is removed at the same time.
+    if (error.code !== 'ENOSPC' && error.code !== 'ENOENT') throw error;
+    machine.record = change(machine.record);
+  });
+}
+
 /** Lets go of it: it runs on, and its end is no matter of this process. */
 export function leave(machine: Machine): void {
   machine.closing = true;
@@ -254,6 +272,7 @@ export async function destroyMachine(context: Context, address: string): Promise
   await killProcessesOf(uidOf(address));
   await context.groups.remove(address);
   await removeFolder(join(context.folder, address));
+  await removeFolder(imagesOf(context, address));
   context.addresses.release(address);
 }
 

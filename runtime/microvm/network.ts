@@ -2,14 +2,18 @@
  * The bridge that machines are on. What a machine may send and reach is decided by the same packet filter as for
  * containers: a machine's device is named after its address as a container's cable is.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { access, readFile, writeFile } from 'node:fs/promises';
+import { BlockList } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { namesOf } from '../docker/names.ts';
 import { openPacketFilter, type PacketFilter, removeFilter } from '../docker/packet-filter.ts';
 import { vethOf } from '../docker/veth.ts';
 import { DriverError, type NetworkRange } from '../driver.ts';
 import type { Log } from '../log.ts';
+import { hostRoutes } from '../routes.ts';
 import { runProgram } from './commands.ts';
+import { uplinkBridges } from './host-bridges.ts';
 
 export interface MachineNetwork {
   readonly bridge: string;
@@ -30,7 +34,7 @@ const nameOf = (owner: string) => createHash('sha256').update(owner).digest('hex
 export const bridgeOf = (owner: string): string => `longs-m${nameOf(owner)}`;
 const tableOf = (owner: string) => `longshore_nat_${nameOf(owner)}`;
 
-/** Idempotent. @throws DriverError kind engine */
+/** Idempotent. @throws DriverError kind engine or network-taken */
 export async function openNetwork({ owner, range, groups, log }: NetworkOptions): Promise<MachineNetwork> {
   const bridge = bridgeOf(owner);
   const prefix = range.subnet.split('/')[1];
@@ -42,16 +46,50 @@ export async function openNetwork({ owner, range, groups, log }: NetworkOptions)
   }
   const own = `${range.gateway}/${prefix}`;
   const shown = await runProgram('ip', ['-4', 'address', 'show', 'dev', bridge]);
+  await runProgram('ip', ['link', 'set', bridge, 'up']);
   if (!shown.includes(` ${own} `)) {
     await runProgram('ip', ['address', 'flush', 'dev', bridge]);
-    await runProgram('ip', ['address', 'add', own, 'dev', bridge]);
+    await claim(owner, range, own);
   }
-  await runProgram('ip', ['link', 'set', bridge, 'up']);
   await forward();
   await masquerade(owner, range, bridge);
   await passEngine('-I', bridge);
   const filter = await openPacketFilter({ names: namesOf(owner), bridge, range, log, groups });
   return { bridge, filter, tapOf: vethOf };
+}
+
+/**
+ * Of several that want one range at the same time at most one has it: each shows its claim and then looks for others, so
+ * that the later one sees the earlier one.
+ * @throws DriverError kind network-taken
+ */
+async function claim(owner: string, range: NetworkRange, address: string): Promise<void> {
+  const bridge = bridgeOf(owner);
+  const refuse = async () => {
+    const other = (await hostRoutes(bridge)).find((route) => overlap(route, range.subnet));
+    if (other !== undefined) throw new DriverError('network-taken', `${other} is in use on this host.`);
+  };
+  try {
+    await refuse();
+    await runProgram('ip', ['address', 'add', address, 'dev', bridge]);
+    await refuse();
+  } catch (error) {
+    await removeNetwork(owner);
+    // Those that met do not meet again.
+    await delay(randomInt(500));
+    throw error;
+  }
+}
+
+/** Two ranges overlap when one holds the other's beginning. */
+function overlap(one: string, other: string): boolean {
+  const holds = (range: string, address: string) => {
+    const list = new BlockList();
+    const [base = '', prefix] = range.split('/');
+    list.addSubnet(base, Number(prefix));
+    return list.check(address.split('/')[0] ?? '');
+  };
+  return holds(one, other) || holds(other, one);
 }
 
 /** True when there was something to remove. */
@@ -77,12 +115,24 @@ async function forward(): Promise<void> {
   if ((await readFile(file, 'utf8')).trim() !== '1') await writeFile(file, '1');
 }
 
-/** What leaves the host carries the host's address. */
+/**
+ * What leaves the host carries the host's address. What else runs on the host behind a bridge, containers of others and
+ * other installations' tasks, is not reached, and does not reach machines.
+ */
 async function masquerade(owner: string, { subnet }: NetworkRange, bridge: string): Promise<void> {
+  const uplinks = (await uplinkBridges()).map((name) => `"${name}"`).join(', ');
+  const inner = (side: 'iif' | 'oif') =>
+    `meta ${side}kind "bridge" ${side}name != { ${[`"${bridge}"`, uplinks].filter(Boolean).join(', ')} }`;
+  const refuse = 'reject with icmp type admin-prohibited';
   const rules = `${removal(owner)}table ip ${tableOf(owner)} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr ${subnet} oifname != "${bridge}" masquerade
+  }
+  chain forward {
+    type filter hook forward priority -5; policy accept;
+    iifname "${bridge}" ${inner('oif')} ${refuse}
+    oifname "${bridge}" ${inner('iif')} ${refuse}
   }
 }
 `;

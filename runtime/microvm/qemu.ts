@@ -175,7 +175,8 @@ function machine(memory: readonly string[], acceleration: string): readonly stri
     '-blockdev',
     `driver=raw,node-name=${slot},file=${slot}-file,read-only=${readOnly ? 'on' : 'off'},discard=unmap`,
     '-device',
-    `virtio-blk-device,drive=${slot},serial=${slot}`,
+    // When the host's disk is full the guest is told, instead of being stopped until there is room.
+    `virtio-blk-device,drive=${slot},serial=${slot},werror=report,rerror=report`,
   ];
   return [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-M', 'microvm,acpi=on,rtc=on,memory-backend=ram'],
@@ -207,6 +208,8 @@ function jailArguments(config: MachineConfig, guest: Guest, kvmGroup: number | u
     ...(kvmGroup === undefined ? [] : ['--share', '/dev/kvm:/dev/kvm', '--also', String(kvmGroup)]),
     ...['--bind', `${guest.folder}:/guest`],
     ...(origin.kind === 'snapshot' ? ['--bind', `${origin.folder}:/snapshot`] : []),
+    ...(origin.kind === 'boot' && origin.saved ? ['--brief', String(process.pid)] : []),
+    ...(config.images === undefined ? [] : ['--bind', `${config.images}:/images`]),
     ...['--share', `${join(config.folder, 'disks')}:/vm`],
     ...everyLine.flatMap((line) => [
       ...['--listen', `line-${line}:${fds.line + line}`],
@@ -297,7 +300,7 @@ function monitorOf(folder: string, qmp: Qmp): Monitor & { readonly qmp: Qmp } {
       await qmp.run('blockdev-add', {
         driver: 'file',
         'node-name': name,
-        filename: `/vm/${file}`,
+        filename: `/images/${file}`,
         'read-only': true,
         locking: 'off',
       });

@@ -79,5 +79,6 @@ export async function machineFolders(root: string): Promise<readonly string[]> {
 }
 
 export async function removeFolder(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
+  // Who was at work there may still write something.
+  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }

@@ -18,7 +18,10 @@ export async function takeBack(context: Context): Promise<void> {
       if (!record?.sandbox) return await destroyMachine(context, address);
       context.addresses.hold(address);
       const running = await attachMachine(context, folder, record);
-      if (running) await endLeftOvers(running);
+      // One that cannot do that shows it soon, and must not keep the others from being taken back.
+      await (running && endLeftOvers(running))?.catch((error: unknown) =>
+        context.log.warn({ error, address }, 'processes of an earlier worker may be left in a virtual machine'),
+      );
       context.machines.set(record.sandbox.id, running ?? deadMachine(folder, await recordEnd(folder, record)));
     }),
   );

@@ -2,7 +2,7 @@
  * Snapshots: a machine of each size, booted once and saved while it waits for its first order. Clones start from its
  * memory, each with a private copy of what it writes.
  */
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { access, chmod, chown, mkdir, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Agent, greetAgent } from './agent.ts';
@@ -33,7 +33,7 @@ export interface Snapshots {
   times(): BootTimes | undefined;
 }
 
-export function openSnapshots(vmm: Vmm, folder: string, uid: number): Snapshots {
+export function openSnapshots(vmm: Vmm, folder: string): Snapshots {
   const making = new Map<string, Promise<string>>();
   let newest: BootTimes | undefined;
   const pathOf = ({ cpus, memory }: MachineSize) => join(folder, `${vmm.identity}-${cpus}-${memory}`);
@@ -48,7 +48,7 @@ export function openSnapshots(vmm: Vmm, folder: string, uid: number): Snapshots 
     const work = join(folder, `new-${randomUUID()}`);
     try {
       await sweep();
-      newest = await bootAndSave(vmm, size, { folder: work, uid, patience: PATIENCE });
+      newest = await bootAndSave(vmm, size, { folder: work, patience: PATIENCE });
       const disks = join(work, 'disks');
       // Clones may read it, and nobody may write.
       for (const name of ['memory', 'state']) {
@@ -90,16 +90,21 @@ export function openSnapshots(vmm: Vmm, folder: string, uid: number): Snapshots 
   };
 }
 
+/** Any that no machine with an address has: boots of several sizes, installations and tries may run at once. */
+function briefUid(): number {
+  return 1_320_000_000 + randomInt(100_000_000);
+}
+
 export interface BootPlace {
   /** What is in its folder `disks` afterwards is the snapshot; not made yet. */
   readonly folder: string;
-  readonly uid: number;
   /** Milliseconds until the agent must answer. */
   readonly patience: number;
 }
 
 export async function bootAndSave(vmm: Vmm, size: MachineSize, place: BootPlace): Promise<BootTimes> {
-  const { folder: work, uid, patience } = place;
+  const { folder: work, patience } = place;
+  const uid = briefUid();
   const start = performance.now();
   const since = () => Math.round(performance.now() - start);
   const disks = join(work, 'disks');

@@ -56,10 +56,15 @@ export function specOf(config: ContainerConfig, context: SpecContext): object {
     hostname,
     mounts: [
       ...standardMounts,
-      ...hostFiles(config.readonlyRootFilesystem ?? false),
-      ...(init ? [bind('/bin/tini', '/sbin/docker-init', true)] : []),
-      ...mounts.map(({ source, path, readOnly }) => bind(source, path, readOnly)),
-      ...(config.memoryMounts ?? []).map(memoryMount),
+      // One that lies in another comes after it, or it would be hidden.
+      ...[
+        ...mounts.map(({ source, path, readOnly }) => bind(source, path, readOnly)),
+        ...(config.memoryMounts ?? []).map(memoryMount),
+        ...hostFiles(config.readonlyRootFilesystem ?? false).filter(
+          ({ destination }) => !mounts.some(({ path }) => path === destination),
+        ),
+        ...(init ? [bind('/bin/tini', '/sbin/docker-init', true)] : []),
+      ].sort((a, b) => depthOf(a.destination) - depthOf(b.destination)),
     ],
     annotations: { 'org.longshore.image': image.digest },
     linux: {
@@ -153,6 +158,10 @@ function resourcesOf(config: ContainerConfig): object {
     },
     ...(pids === undefined ? {} : { pids: { limit: pids } }),
   };
+}
+
+function depthOf(path: string): number {
+  return path.split('/').filter(Boolean).length;
 }
 
 function bind(source: string, destination: string, readOnly: boolean) {

@@ -1,7 +1,15 @@
 /** What a container uses right now, by its control group in the guest. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ContainerHandle, type ContainerStats, DriverError } from '../driver.ts';
+import { counted, networkCounters } from '../docker/network-counters.ts';
+import {
+  type BlockCounters,
+  type ContainerHandle,
+  type ContainerStats,
+  type CpuDetails,
+  DriverError,
+  type NetworkCounters,
+} from '../driver.ts';
 import { AgentError } from './agent.ts';
 import { findContainer } from './container.ts';
 import type { Context } from './context.ts';
@@ -10,20 +18,45 @@ import { pathsOf } from './guest-paths.ts';
 export async function readStats(context: Context, handle: ContainerHandle): Promise<ContainerStats> {
   const { machine, container } = findContainer(context, handle);
   const { groupFolder } = pathsOf(container.id);
-  const read = async (file: string) => String((await machine.agent.call('read', `${groupFolder}/${file}`))[0] ?? '');
+  const readGuest = async (path: string) => String((await machine.agent.call('read', path))[0] ?? '');
+  const read = async (file: string) => await readGuest(`${groupFolder}/${file}`);
+  // Its group is the container.
+  const unlessGone = async (error: unknown) => {
+    await read('cgroup.procs');
+    if (!(error instanceof AgentError)) throw error;
+    return '';
+  };
   try {
-    const [cpu, current, details, limit, pids] = await Promise.all(
-      ['cpu.stat', 'memory.current', 'memory.stat', 'memory.max', 'pids.current'].map(read),
-    );
-    // Page cache that can be dropped at any time is not counted, as `docker stats` does.
-    const cache = numberIn(details, 'inactive_file');
+    const inGroup = [
+      'cpu.stat',
+      'memory.current',
+      'memory.stat',
+      'memory.max',
+      'memory.peak',
+      'pids.current',
+      'io.stat',
+    ];
+    const [group, host, interfaces] = await Promise.all([
+      // Not every kernel has all of them.
+      Promise.all(inGroup.map(async (file) => await read(file).catch(unlessGone))),
+      readGuest('/proc/stat'),
+      readGuest('/proc/net/dev'),
+    ]);
+    const [cpu = '', current, details = '', limit, peak, pids, io = ''] = group;
+    const figures = figuresOf(details);
+    const usage = Number(current) || 0;
     const memoryLimit = Number(limit);
     return {
       at: Date.now(),
       cpuNanoseconds: numberIn(cpu, 'usage_usec') * 1000,
-      memoryBytes: Math.max(0, (Number(current) || 0) - cache),
-      ...(Number.isFinite(memoryLimit) ? { memoryLimitBytes: memoryLimit } : {}),
+      cpu: cpuDetails(cpu, host),
+      // Page cache that can be dropped at any time is not counted, as `docker stats` does.
+      memoryBytes: Math.max(0, usage - (figures.inactive_file ?? 0)),
+      ...(limit && Number.isFinite(memoryLimit) ? { memoryLimitBytes: memoryLimit } : {}),
+      memory: { usage, ...(Number(peak) > 0 ? { maxUsage: Number(peak) } : {}), kernel: figures },
       pids: Number(pids) || 0,
+      ...networkOf(interfaces),
+      blockIo: blockCounters(io),
     };
   } catch (error) {
     if (error instanceof AgentError) throw new DriverError('not-found', `Container ${handle.name} is gone.`);
@@ -39,6 +72,57 @@ export async function storageUsed({ machines }: Context, sandboxId: string): Pro
   return blocks * 512;
 }
 
-function numberIn(text: string | undefined, name: string): number {
-  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text ?? '')?.[1] ?? 0);
+/** Of lines with a name and a number. */
+function figuresOf(text: string): Readonly<Record<string, number>> {
+  return Object.fromEntries([...text.matchAll(/^(\w+) (\d+)$/gm)].map(([, name, value]) => [name, Number(value)]));
+}
+
+function numberIn(text: string, name: string): number {
+  return figuresOf(text)[name] ?? 0;
+}
+
+/** /proc/stat counts in hundredths of a second: https://docs.kernel.org/filesystems/proc.html */
+function cpuDetails(group: string, host: string): CpuDetails {
+  const used = (line: string) => {
+    // Guests' time is in the user's already.
+    const [user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0, steal = 0] = line
+      .split(/\s+/)
+      .slice(1)
+      .map((ticks) => Number(ticks) * 10_000_000);
+    return user + nice + system + idle + wait + irq + soft + steal;
+  };
+  const lines = host.split('\n');
+  const cores = lines.filter((line) => /^cpu\d/.test(line)).length;
+  const [periods, throttledPeriods] = [numberIn(group, 'nr_periods'), numberIn(group, 'nr_throttled')];
+  return {
+    inUserMode: numberIn(group, 'user_usec') * 1000,
+    inKernelMode: numberIn(group, 'system_usec') * 1000,
+    ofHost: used(lines.find((line) => line.startsWith('cpu ')) ?? ''),
+    cores,
+    throttling: { periods, throttledPeriods, throttledTime: numberIn(group, 'throttled_usec') * 1000 },
+  };
+}
+
+/** https://docs.kernel.org/admin-guide/cgroup-v2.html, "io.stat" */
+function blockCounters(text: string): readonly BlockCounters[] {
+  return [...text.matchAll(/^(\d+:\d+) (.*)$/gm)].map(([, device = '', rest = '']) => {
+    const value = (name: string) => Number(new RegExp(`\\b${name}=(\\d+)`).exec(rest)?.[1] ?? 0);
+    return {
+      device,
+      readBytes: value('rbytes'),
+      writtenBytes: value('wbytes'),
+      reads: value('rios'),
+      writes: value('wios'),
+    };
+  });
+}
+
+/** The machine's only device besides its loopback. */
+function networkOf(text: string): { readonly network?: NetworkCounters } {
+  const columns = /^\s*eth0:\s*(.*)$/m.exec(text)?.[1]?.split(/\s+/).map(Number);
+  if (!columns) return {};
+  // Eight columns for each direction, which begin with these four.
+  const read = (direction: 'rx' | 'tx', what: (typeof counted)[number]) =>
+    columns[counted.indexOf(what) + (direction === 'rx' ? 0 : 8)] ?? 0;
+  return { network: networkCounters(read) };
 }

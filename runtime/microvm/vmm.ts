@@ -14,7 +14,10 @@ export interface MachineSize {
 /** How many hosts can speak with a machine: one that takes over may come before the other has left. */
 export const lines = 2;
 
-/** The memory of a machine that is to be saved is the file `memory` among its disks; a clone's is a private copy of it. */
+/**
+ * The memory of a machine that is to be saved is the file `memory` among its disks; a clone's is a private copy of it. It
+ * ends with this process at the latest.
+ */
 export type Origin =
   | { readonly kind: 'boot'; readonly saved: boolean }
   | { readonly kind: 'snapshot'; readonly folder: string };
@@ -24,6 +27,8 @@ export interface MachineConfig {
   readonly origin: Origin;
   /** The machine's own folder: its sockets, and in `disks` what it may read and write. Absolute. */
   readonly folder: string;
+  /** A folder of its own for the images that it will be given; absent: it will have none. */
+  readonly images?: string;
   /** The user that the monitor runs as; of no other machine. */
   readonly uid: number;
   /** Its network device on the host, made with it; without a bridge it leads nowhere. */
@@ -40,7 +45,7 @@ export const foldersTag = 'folders';
 export interface Monitor {
   /** A connection to one of the machine's lines, of which each takes one host at a time. */
   connect(line: number): Promise<Socket>;
-  /** Gives the machine a read-only disk, a file in its `disks` folder, in one of its slots. */
+  /** Gives the machine a read-only disk, a file in its folder of images, in one of its slots. */
   insert(slot: number, file: string): Promise<void>;
   /** Stops the machine and writes what is not in its memory file to `file` in its `disks` folder. */
   save(file: string): Promise<void>;

@@ -26,8 +26,6 @@ import { figure, type Table } from './table.ts';
 
 /** The size of the tasks: a quarter of a processor and 512 MiB. */
 const size = sizeFor({ cpus: 0.25, memory: 512 * 2 ** 20 });
-/** A user for machines that are booted here, of no worker's. */
-const uid = 1_299_990_000 + (process.pid % 10_000);
 const image100 = 100;
 
 interface Side {
@@ -46,12 +44,12 @@ export const microvm: Scenario = async (context) => {
   const cache = await ownCache(context);
   say('microvm: booting machines');
   const guest = await prepareGuest(cache);
-  const acceleration = await chooseAcceleration(guest, uid);
+  const acceleration = await chooseAcceleration(guest);
   const vmm = await openQemu({ guest, acceleration });
   const boots: BootTimes[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const folder = join(cache, `boot-${round}`);
-    boots.push(await bootAndSave(vmm, size, { folder, uid, patience: 300_000 }));
+    boots.push(await bootAndSave(vmm, size, { folder, patience: 300_000 }));
     rmSync(folder, { recursive: true, force: true });
   }
 

@@ -580,6 +580,14 @@ export function describeDriver(title: string, harness: DriverHarness, skipReason
       expect(stats.memoryBytes).toBeGreaterThan(0);
       expect(stats.memoryBytes).toBeLessThan(64 * MiB);
       expect(stats.cpuNanoseconds).toBeGreaterThan(0);
+      const number = expect.any(Number);
+      expect(stats).toMatchObject({
+        cpu: { inUserMode: number, inKernelMode: number, cores: number, throttling: { throttledTime: number } },
+        network: { received: { bytes: number, packets: number }, sent: { bytes: number, dropped: number } },
+        blockIo: expect.any(Array),
+      });
+      expect(stats.cpu?.ofHost).toBeGreaterThan(stats.cpuNanoseconds);
+      expect(Object.keys(stats.memory?.kernel ?? {})).toContain('inactive_file');
     });
   });
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { connectEngine } from '../../runtime/docker/engine.ts';
 import { importImage } from '../../runtime/docker/import-image.ts';
 import { tarOf } from '../../runtime/docker/tar.ts';
+import { findProgram } from '../../scripts/programs.ts';
 
 const BUSYBOX = '/bin/busybox';
 
@@ -57,6 +58,11 @@ export async function removeImage(name: string): Promise<void> {
   } finally {
     engine.close();
   }
+}
+
+/** Why tests that use the engine's own command cannot run; undefined: they can. */
+export async function engineCommandMissing(): Promise<string | undefined> {
+  return (await engineMissing()) ?? (findProgram('docker') === undefined ? 'not installed: docker' : undefined);
 }
 
 /** Why the tests that need an engine cannot run; undefined: they can. */

@@ -7,6 +7,7 @@ import { packageRoot } from '../../core/package-root.ts';
 import type { ContainerHandle, Driver, Limits, VolumeConfig } from '../../runtime/driver.ts';
 import { createMicrovmDriver } from '../../runtime/microvm/driver.ts';
 import { missingForMachines } from '../../scripts/system-packages.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
 import { makeBusyboxImage } from './images.ts';
 import { plainContainer } from './suite-tools.ts';
 
@@ -24,11 +25,14 @@ export function machinesMissing(): string | undefined {
 
 export interface TestMachines {
   readonly driver: Driver;
-  /** Id of the image that has busybox. */
+  /** Name of the image that has busybox, for the engine. */
+  readonly imageName: string;
+  /** Its id. */
   readonly image: string;
-  readonly folder: string;
-  /** Another driver of the same installation. */
-  another(): Driver;
+  /** Of the machines, each named by its address. */
+  readonly machinesFolder: string;
+  /** Another driver of the same installation, or of the given one. */
+  another(owner?: string): Driver;
   /** A sandbox with one container that runs the script and has each volume at `/` and its name. */
   run(script: string, options?: { readonly limits?: Limits; readonly volumes?: readonly VolumeConfig[] }): Promise<Run>;
   removeSandboxes(): Promise<void>;
@@ -40,15 +44,23 @@ export interface Run {
   readonly address: string;
 }
 
+export interface MachinesOptions {
+  readonly warmPool: number;
+  /** MiB of a disk of its own for the folder of machines; absent: it lies with other temporary files. */
+  readonly disk?: number;
+}
+
 /** An installation of its own. */
-export async function openMachines({ warmPool }: { readonly warmPool: number }): Promise<TestMachines> {
+export async function openMachines({ warmPool, disk }: MachinesOptions): Promise<TestMachines> {
   const folder = await mkdtemp(join(tmpdir(), 'longshore-machines-'));
+  const unmount = disk === undefined ? () => {} : mountSmallDisk(folder, disk);
   const busybox = await makeBusyboxImage('longshore-test', randomUUID());
   const prefix = `10.${randomInt(231, 250)}.${randomInt(0, 256)}`;
+  const owner = `test-${randomUUID().slice(0, 8)}`;
   const options = {
-    owner: `test-${randomUUID().slice(0, 8)}`,
+    owner,
     networkRange: { subnet: `${prefix}.0/26`, gateway: `${prefix}.1` },
-    stateDir: folder,
+    stateDir: join(folder, owner),
     cacheDir: machineCache,
   };
   const driver = createMicrovmDriver({ ...options, warmPool });
@@ -59,8 +71,10 @@ export async function openMachines({ warmPool }: { readonly warmPool: number }):
   return {
     driver,
     image,
-    folder,
-    another: () => createMicrovmDriver({ ...options, warmPool: 0 }),
+    imageName: busybox.name,
+    machinesFolder: join(folder, owner, 'machines'),
+    another: (owner = options.owner) =>
+      createMicrovmDriver({ ...options, owner, stateDir: join(folder, owner), warmPool: 0 }),
     async run(script, { limits = {}, volumes = [] } = {}) {
       const id = randomUUID().replaceAll('-', '');
       made.add(id);
@@ -82,6 +96,7 @@ export async function openMachines({ warmPool }: { readonly warmPool: number }):
       await driver.clean();
       await driver.close();
       await busybox.remove();
+      unmount();
       await rm(folder, { recursive: true });
     },
   };

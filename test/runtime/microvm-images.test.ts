@@ -1,14 +1,17 @@
 /** Images as machines see them: what a conversion keeps, and what becomes of one that finds no room. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { silent } from '../../runtime/log.ts';
+import { engineImages } from '../../runtime/microvm/engine-images.ts';
 import { imageOf } from '../../runtime/microvm/image.ts';
 import { openImageCache } from '../../runtime/microvm/image-cache.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { engineCommandMissing, removeImage } from './images.ts';
 
 const programs = ['mksquashfs', 'unsquashfs', 'tar', 'fallocate'];
 const missing = programs.filter((name) => spawnSync('which', [name]).status !== 0);
@@ -16,6 +19,32 @@ const without =
   process.geteuid?.() !== 0 ? ' (skipped: needs root)' : missing.length > 0 ? ` (skipped: no ${missing})` : '';
 
 const image = imageOf('sha256:ab', {});
+
+const noEngine = await engineCommandMissing();
+
+it.skipIf(noEngine !== undefined)(`an image that the engine cannot export is given up ${noEngine ?? ''}`, async () => {
+  const folder = await temporaryDirectory();
+  // The engine waits for somebody who writes into it.
+  const name = `longshore-test:${randomUUID()}`;
+  const script = 'mkdir -p root/etc && mkfifo root/etc/group && tar -C root -c . | docker import - "$1"';
+  execFileSync('sh', ['-ec', script, 'sh', name], { cwd: folder });
+  onTestFinished(() => removeImage(name));
+  const cache = await openImageCache(join(folder, 'cache'), 2 ** 30);
+  const owner = `test-${randomUUID().slice(0, 8)}`;
+  const images = engineImages({ owner, dockerHost: undefined, cache, patience: 1000, log: silent });
+  onTestFinished(() => images.close());
+  const platform = { os: 'linux', architecture: 'amd64' } as const;
+  await expect(images.pull({ image: name, policy: 'once', platform })).rejects.toMatchObject({
+    kind: 'create',
+    message: 'The engine sent nothing of the image for 1 seconds.',
+  });
+  await vi.waitUntil(async () => (await exportsOf(owner)) === '');
+});
+
+async function exportsOf(owner: string): Promise<string> {
+  const args = ['ps', '--all', '--quiet', '--filter', `label=longshore.export=${owner}`];
+  return execFileSync('docker', args, { encoding: 'utf8' });
+}
 
 describe.skipIf(without !== '')(`an image that is converted${without}`, () => {
   it('keeps device nodes, pipes, owners, setuid, links, extended attributes, odd names and holes', async () => {

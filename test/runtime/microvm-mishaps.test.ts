@@ -26,7 +26,7 @@ describe.skipIf(missing !== undefined)(`a machine that goes wrong ${missing ?? '
   afterEach(() => machines.removeSandboxes());
   afterAll(() => machines?.tearDown());
 
-  const folderOf = (address: string) => join(machines.folder, 'machines', address);
+  const folderOf = (address: string) => join(machines.machinesFolder, address);
 
   it('a task that takes all its memory meets its own limit before the machine is short of any', async () => {
     const { handle } = await machines.run('dd if=/dev/zero of=/dev/null bs=600M count=1', {
@@ -48,7 +48,7 @@ describe.skipIf(missing !== undefined)(`a machine that goes wrong ${missing ?? '
   });
 
   it('one that died while it waited in the pool is replaced', async () => {
-    const addresses = () => readdir(join(machines.folder, 'machines'));
+    const addresses = () => readdir(machines.machinesFolder);
     await vi.waitUntil(async () => (await addresses()).length > 0, { timeout: 120_000 });
     for (const address of await addresses())
       for (const pid of await processesOf(uidOf(address))) process.kill(pid, 'SIGKILL');

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AgentError, greetAgent } from '../../runtime/microvm/agent.ts';
 import { cpioOf } from '../../runtime/microvm/cpio.ts';
+import { inKnownWords } from '../../runtime/microvm/crun.ts';
 import { imageOf } from '../../runtime/microvm/image.ts';
 import { decompressLz4Legacy } from '../../runtime/microvm/lz4.ts';
 import { createDecoder, encodeRequest, maxPayload, ProtocolError } from '../../runtime/microvm/protocol.ts';
@@ -14,6 +15,7 @@ import { signalNumber } from '../../runtime/microvm/signals.ts';
 import { argumentsOf, capabilitiesOf, specOf } from '../../runtime/microvm/spec.ts';
 import { resolveUser } from '../../runtime/microvm/users.ts';
 import { socketPair } from './socket-pair.ts';
+import { plainContainer } from './suite-tools.ts';
 
 const nonce = Buffer.from('a nonce of twenty-four b');
 const hello = encodeRequest(1, ['ok', nonce]);
@@ -262,6 +264,35 @@ describe('a container', () => {
     });
     expect(spec.process.env).toEqual(expect.arrayContaining(['A=own', 'B=image', 'HOME=/root', 'HOSTNAME=h']));
   });
+});
+
+it('mounts that lie in others come after them, and the files of its network last', () => {
+  const image = imageOf('sha256:ab', {});
+  const volume = (path: string) => ({ source: `/v${path}`, path, readOnly: false });
+  const config = {
+    ...plainContainer('s', 'c', 'sha256:ab'),
+    memoryMounts: [{ path: '/data/sub/memory', size: 1, options: [] }],
+  };
+  const spec = specOf(config, {
+    image,
+    user: { uid: 0, gid: 0, additionalGids: [], home: '/root' },
+    hostname: 'h',
+    paths: { bundle: '/b', rootfs: '/r', cgroup: '/task/c' },
+    mounts: ['/data/sub', '/data', '/etc', '/etc/hostname'].map(volume),
+  }) as { readonly mounts: readonly { readonly destination: string; readonly source: string }[] };
+  const order = spec.mounts.map(({ destination }) => destination).filter((path) => /^.(data|etc)/.test(path));
+  expect(order).toEqual([
+    ...['/data', '/etc', '/data/sub', '/etc/hostname', '/etc/hosts', '/etc/resolv.conf', '/data/sub/memory'],
+  ]);
+  expect(spec.mounts.find(({ destination }) => destination === '/etc/hostname')?.source).toBe('/v/etc/hostname');
+});
+
+it.each([
+  ['executable file `/nope` not found in $PATH', 'exec: "/nope": stat /nope: no such file or directory'],
+  ['executable file `nope` not found in $PATH', 'exec: "nope": executable file not found in $PATH'],
+  ['something else', 'something else'],
+])('%s is told as Fargate tells it', (words, known) => {
+  expect(inKnownWords(words)).toBe(known);
 });
 
 it('sizes come in steps, and hold what was asked for', () => {

@@ -80,13 +80,17 @@ void boot(void) {
   load_modules();
   mkdir("/sys/fs/cgroup/agent", 0755);
   must_write("/sys/fs/cgroup/agent/cgroup.procs", "1");
-  must_write("/sys/fs/cgroup/cgroup.subtree_control", "+cpu +memory +pids");
+  must_write("/sys/fs/cgroup/cgroup.subtree_control", "+cpu +memory +pids +io");
   mkdir("/sys/fs/cgroup/task", 0755);
-  must_write("/sys/fs/cgroup/task/cgroup.subtree_control", "+cpu +memory +pids");
+  must_write("/sys/fs/cgroup/task/cgroup.subtree_control", "+cpu +memory +pids +io");
   must_write("/proc/self/oom_score_adj", "-1000");
   /* What a container may raise its own limits to. */
   struct rlimit files = {1048576, 1048576};
   setrlimit(RLIMIT_NOFILE, &files);
+  /* The machine's size says nothing here: control groups limit processes and memory. */
+  struct rlimit processes = {RLIM_INFINITY, RLIM_INFINITY};
+  setrlimit(RLIMIT_NPROC, &processes);
+  must_write("/proc/sys/vm/overcommit_memory", "1");
   bring_loopback_up();
   setenv("PATH", "/bin", 1);
 }

@@ -42,7 +42,8 @@ struct process {
   enum state state;
   pid_t pid, launcher, session;
   int code;
-  long long started_at, finished_at;
+  /* launched_at is of the clock that never jumps. */
+  long long launched_at, started_at, finished_at;
   /* Ends of ours: -1 when closed. A terminal is both input and output. */
   int in, out, err, terminal, listener;
   int end_of_input;
@@ -67,6 +68,12 @@ static unsigned stray_count;
 long long now_microseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1000000ll + now.tv_nsec / 1000;
+}
+
+static long long steady_microseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec * 1000000ll + now.tv_nsec / 1000;
 }
 
@@ -190,8 +197,9 @@ static void adopt(struct process *process, int status) {
   }
   if (process->spawn_id) answer_state(process->spawn_id, process);
   process->spawn_id = 0;
+  /* An older one had the same number by chance. */
   for (unsigned at = 0; pid > 0 && at < STRAYS; at++)
-    if (strays[at].pid == pid) {
+    if (strays[at].pid == pid && strays[at].at >= process->launched_at) {
       strays[at].pid = 0;
       finish(process, EXITED, code_of(strays[at].status), now_microseconds());
       return;
@@ -212,6 +220,7 @@ void process_ended(pid_t pid, int status) {
   }
   strays[stray_count % STRAYS].pid = pid;
   strays[stray_count % STRAYS].status = status;
+  strays[stray_count % STRAYS].at = steady_microseconds();
   stray_count++;
 }
 
@@ -311,6 +320,7 @@ static int start(struct process *process, const struct request *request, int fir
   if (process->tty && (process->listener = listen_for_terminal(process->console)) < 0) return -1;
   if (make_pipes(process, theirs) != 0) return -1;
   unlink(process->pid_file);
+  process->launched_at = steady_microseconds();
   pid_t child = process->own_pids ? syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0) : fork();
   if (child == 0) run(words, theirs[0], theirs[1], theirs[2]);
   close_theirs(process, theirs);

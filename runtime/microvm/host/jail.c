@@ -3,10 +3,10 @@
  * named here, a network namespace that holds nothing (its tap device is open already), and no way to get more.
  *
  *   jail --uid N [--also GROUP] --root FOLDER [--tap NAME [--bridge NAME]] [--group FILE]... [--bind FROM:TO]... [--share FROM:TO]...
- *        [--listen PATH:FD]... [--folder FD]... [--server WORD]... -- PROGRAM ARGUMENT...
+ *        [--listen PATH:FD]... [--folder FD]... [--server WORD]... [--brief PARENT] -- PROGRAM ARGUMENT...
  *   jail --tsc
  *
- * --bind is read-only, --share is not. FD of the tap is 10. With --tsc it prints the frequency of the processor's
+ * --bind is read-only, --share is not. FD of the tap is 10. A --brief one ends with its parent, whose id is PARENT. With --tsc it prints the frequency of the processor's
  * counter in kHz, which a guest without other clocks has to be told.
  *
  * The words of --server are a program that serves the machine the folders open as --folder, which it sees as /folders/0,
@@ -248,6 +248,7 @@ int main(int count, char **words) {
   const char *root = NULL, *tap = NULL, *bridge = NULL;
   uid_t uid = 0;
   gid_t also = 0;
+  pid_t parent = 0;
   int at = 1;
   if (count == 2 && strcmp(words[1], "--tsc") == 0) return print_tsc();
   /* First what concerns the host, then what needs the new root. */
@@ -258,6 +259,7 @@ int main(int count, char **words) {
     else if (strcmp(words[at], "--tap") == 0) tap = words[at + 1];
     else if (strcmp(words[at], "--bridge") == 0) bridge = words[at + 1];
     else if (strcmp(words[at], "--group") == 0) join_group(words[at + 1]);
+    else if (strcmp(words[at], "--brief") == 0) parent = strtoul(words[at + 1], NULL, 10);
   }
   if (!root || uid == 0 || at + 1 >= count) return fprintf(stderr, "jail: --root, --uid and a program are needed\n"), 125;
   start_server(root, words, at);
@@ -272,6 +274,8 @@ int main(int count, char **words) {
   bind_all(root, words, at, "--share", 0);
   enter(root);
   become(uid, also);
+  /* What was asked for before is forgotten with a change of the user. */
+  if (parent) end_with(parent);
   execv(words[at + 1], words + at + 1);
   fail(words[at + 1]);
 }
