@@ -15,7 +15,7 @@ import { removeStale } from './stale.ts';
 export interface Guest {
   /** Changes with everything in it. */
   readonly identity: string;
-  /** Holds `kernel`, `initramfs`, `modules`, `read-only-memory.so` and `empty`, a disk that stands for one to come. */
+  /** Holds `kernel` and `kernel-packed`, the same as its package has it, `initramfs`, `modules`, `read-only-memory.so` and `empty`, a disk that stands for one to come. */
   readonly folder: string;
   /** The program that monitors are started by. */
   readonly jail: string;
@@ -23,7 +23,7 @@ export interface Guest {
 
 const self = fileURLToPath(import.meta.url);
 /** To be changed with what the folder and the first file system hold where. */
-const LAYOUT = '2';
+const LAYOUT = '3';
 
 /** Where the sources of the programs in C are: this file may have been compiled, and put together with others. */
 async function sourceFolder(): Promise<string> {
@@ -58,6 +58,7 @@ export async function prepareGuest(folder: string): Promise<Guest> {
     await compile(source, work);
     const agent = await readFile(join(work, 'agent'));
     await writeFile(join(work, 'kernel'), await unpackKernel(kernel.packed));
+    await writeFile(join(work, 'kernel-packed'), kernel.packed);
     await writeVolumeModules(work, kernel);
     await writeFile(join(work, 'initramfs'), cpioOf(await contents(kernel, agent, programs, init)));
     await writeFile(join(work, 'empty'), '');

@@ -83,7 +83,7 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
     const saved = origin.kind === 'boot' && origin.saved;
     const boot = [
       '-kernel',
-      '/guest/kernel',
+      kernelFor(version),
       '-initrd',
       '/guest/initramfs',
       '-append',
@@ -123,6 +123,15 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
     (child.stderr as unknown as { unref(): void } | null)?.unref();
     return said;
   }
+}
+
+/**
+ * One that need not unpack itself is started at once, without the firmware. From QEMU 8 on the machine has an interrupt
+ * controller and a timer that only the firmware sets up: such a kernel sometimes dies of a tick that comes too soon.
+ */
+function kernelFor(version: string): string {
+  const major = Number(/version (\d+)\./.exec(version)?.[1]);
+  return major < 8 ? '/guest/kernel' : '/guest/kernel-packed';
 }
 
 function kernelWords(acceleration: QemuOptions['acceleration'], kiloHertz: number): string {
