@@ -2,9 +2,8 @@
 import { join } from 'node:path';
 import type { CleanReport } from '../driver.ts';
 import type { Groups } from './groups.ts';
-import { uidOf } from './machine.ts';
 import { removeNetwork } from './network.ts';
-import { killProcessesOf } from './processes.ts';
+import { killProcessesOf, machineName } from './processes.ts';
 import { machineFolders, readRecord, removeFolder } from './record.ts';
 
 export async function removeEverything(owner: string, folder: string, groups: Groups): Promise<CleanReport> {
@@ -13,7 +12,7 @@ export async function removeEverything(owner: string, folder: string, groups: Gr
     const record = await readRecord(join(folder, address));
     containers += record?.sandbox ? 1 + Object.keys(record.containers).length : 0;
     volumes += record?.sandbox?.volumes.length ?? 0;
-    await killProcessesOf(uidOf(address));
+    await killProcessesOf(machineName(owner, address));
     await removeFolder(join(folder, address));
   }
   const cgroups = await groups.removeAll();

@@ -13,7 +13,8 @@ export function runProgram(
   return new Promise((resolve, reject) => {
     const child = execFile(program, [...args], { env, maxBuffer: 2 ** 24, ...options }, (error, stdout, stderr) => {
       if (!error) return resolve(stdout);
-      const words = stderr.trim().split('\n')[0] || error.message;
+      const killed = error.signal ? `it was ended by ${error.signal}` : error.message;
+      const words = stderr.trim().split('\n')[0] || killed;
       const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
       reject(new DriverError('engine', missing ? `${program} is not installed.` : `${program}: ${words}`));
     });

@@ -7,6 +7,7 @@ import { type Log, silent } from '../log.ts';
 import { createPool } from '../pool.ts';
 import { type Acceleration, chooseAcceleration, findAcceleration, hasKvm } from './acceleration.ts';
 import { removeEverything } from './clean.ts';
+import { runProgram } from './commands.ts';
 import {
   checkCancelled,
   createContainer,
@@ -176,6 +177,7 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       const context = await opening?.catch(() => undefined);
       source?.close();
       for (const machine of context?.machines.values() ?? []) leave(machine);
+      context?.network.close();
       await context?.network.filter.close();
     },
 
@@ -204,7 +206,8 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       checkSandbox(config);
       const context = await opened();
       const existing = context.machines.get(config.id);
-      if (existing) return sandboxOf(context, existing);
+      if (existing && !diedUnused(existing)) return sandboxOf(context, existing);
+      if (existing) await removeSandbox(context, config.id);
       const done = pool.busy();
       try {
         const running = making.get(config.id) ?? makeSandbox(context, config);
@@ -259,12 +262,20 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       const context = await opening?.catch(() => undefined);
       for (const machine of context?.machines.values() ?? []) leave(machine);
       context?.machines.clear();
+      context?.network.close();
       await context?.network.filter.close();
       await removeExports(owner, options.dockerHost);
       await removeFolder(linkFolder);
       return await removeEverything(owner, machinesFolder, context?.groups ?? (await openGroups(owner)));
     },
   };
+}
+
+/** Nothing has run in it: whoever asks for the sandbox again is given another. */
+function diedUnused({ record }: Machine): boolean {
+  return (
+    record.ended !== undefined && Object.values(record.containers).every(({ startedAt }) => startedAt === undefined)
+  );
 }
 
 function capabilitiesOf(
@@ -302,6 +313,14 @@ function capabilitiesOf(
 
 const noKvm = 'Virtual machines are emulated, which is slow: this host has no /dev/kvm.';
 
+/** Only the program itself can tell that it works on this host. */
+async function whyNoPackets(): Promise<readonly string[]> {
+  return await runProgram('nft', ['list', 'tables']).then(
+    () => [],
+    (error: Error) => [`Packets of virtual machines cannot be filtered, so none starts: ${error.message}`],
+  );
+}
+
 /** Sentences for `doctor`. */
 async function whatIsMissing(): Promise<readonly string[]> {
   return [
@@ -311,5 +330,6 @@ async function whatIsMissing(): Promise<readonly string[]> {
       ? ['qemu-system-x86 is not installed; `longshore start` with this runtime installs it.']
       : []),
     ...((await hasKvm()) ? [] : [noKvm]),
+    ...(await whyNoPackets()),
   ];
 }

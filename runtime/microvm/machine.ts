@@ -1,19 +1,21 @@
 /** One virtual machine, from its monitor's start to its end. */
 import { chown, mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { macAddressOf } from '../addresses.ts';
 import { DriverError, type Sandbox } from '../driver.ts';
 import { type Agent, greetAgent } from './agent.ts';
 import { runProgram } from './commands.ts';
 import type { Context } from './context.ts';
-import { killProcessesOf } from './processes.ts';
+import { killProcessesOf, machineName, uidOf } from './processes.ts';
 import { type MachineRecord, removeFolder, writeRecord } from './record.ts';
 import { lines, type MachineConfig, type MachineSize, type Monitor } from './vmm.ts';
 
 export interface Machine {
   readonly folder: string;
   readonly address: string;
-  readonly uid: number;
+  /** See processes.ts. */
+  readonly name: string;
   readonly monitor: Monitor;
   readonly agent: Agent;
   /** The newest that was written. */
@@ -30,6 +32,7 @@ export interface Machine {
 /** Milliseconds. */
 const GREETING_PATIENCE = 60_000;
 const BOOT_PATIENCE = 120_000;
+const CONSOLE_PATIENCE = 2000;
 /** The guest answers within this, unless another host has the line. */
 const BUSY_AFTER = 10_000;
 const PING_INTERVAL = 15_000;
@@ -46,12 +49,6 @@ export function imagesOf({ linkFolder }: Pick<Context, 'linkFolder'>, address: s
   return join(linkFolder, address);
 }
 
-/** Users of monitors: one for each address, so for each machine on this host. Above what distributions hand out. */
-export function uidOf(address: string): number {
-  const [, b = 0, c = 0, d = 0] = address.split('.').map(Number);
-  return 1_300_000_000 + (b << 16) + (c << 8) + d;
-}
-
 /**
  * A clone of the snapshot for its size, that nobody has taken yet. One that has folders of the host boots instead: their
  * server's state cannot be saved, and writes into a memory that is not shared with other machines.
@@ -66,7 +63,8 @@ export async function makeMachine(
   const address = context.addresses.take();
   // Its name everywhere: one address, one machine.
   const folder = join(context.folder, address);
-  const uid = uidOf(address);
+  const name = machineName(context.owner, address);
+  const uid = uidOf(name);
   const record: MachineRecord = { address, size, images: [], containers: {} };
   try {
     await mkdir(join(folder, 'disks'), { recursive: true, mode: 0o755 });
@@ -80,7 +78,7 @@ export async function makeMachine(
     await truncate(scratch, 2 ** 42);
     const groups = await context.groups.make(address, size);
     const tap = { name: context.network.tapOf(address), bridge: context.network.bridge };
-    const config = { size, folder, images, uid, tap, groups };
+    const config = { size, folder, images, name, tap, groups };
     if (folders.length > 0) {
       const monitor = await context.vmm.start({ ...config, folders, origin: { kind: 'boot', saved: false } });
       return await joinMachine(context, { folder, record, monitor, patience: BOOT_PATIENCE });
@@ -101,7 +99,7 @@ async function startClone(context: Context, config: Omit<MachineConfig, 'origin'
     return await start();
   } catch (error) {
     context.log.warn({ error }, 'a machine could not be started from its snapshot, which is made anew');
-    await killProcessesOf(config.uid);
+    await killProcessesOf(config.name);
     await snapshots.discard(config.size);
     return await start();
   }
@@ -126,7 +124,7 @@ export async function attachMachine(
 }
 
 /** One that no longer runs: its containers can still be asked about. */
-export function deadMachine(folder: string, record: MachineRecord): Machine {
+export function deadMachine({ owner }: Pick<Context, 'owner'>, folder: string, record: MachineRecord): Machine {
   const gone = async () => {
     throw new DriverError('engine', 'The virtual machine is gone.');
   };
@@ -134,7 +132,7 @@ export function deadMachine(folder: string, record: MachineRecord): Machine {
   return {
     folder,
     address: record.address,
-    uid: uidOf(record.address),
+    name: machineName(owner, record.address),
     monitor: {
       connect: gone,
       insert: gone,
@@ -175,7 +173,7 @@ async function joinMachine(context: Context, { folder, record, monitor, patience
   const machine: Machine = {
     folder,
     address: record.address,
-    uid: uidOf(record.address),
+    name: machineName(context.owner, record.address),
     monitor,
     agent,
     record,
@@ -210,13 +208,15 @@ async function agentLost(agent: Agent): Promise<string> {
 async function noteEnd(context: Context, machine: Machine, why: string) {
   // Left running on purpose.
   if (machine.closing) return { reason: why, at: Date.now() };
-  const words = lastWords(await machine.monitor.console());
+  // A monitor that hangs says nothing.
+  const console = await Promise.race([machine.monitor.console(), delay(CONSOLE_PATIENCE, '', { ref: false })]);
+  const words = lastWords(console);
   const reason = `the virtual machine ended: ${why}${words === '' ? '' : ` (${words})`}`;
   const ended = { reason, at: Date.now() };
   context.log.warn({ address: machine.address, reason }, 'a virtual machine ended');
   machine.agent.close();
   machine.monitor.detach();
-  await killProcessesOf(machine.uid);
+  await killProcessesOf(machine.name);
   await note(machine, (record) => ({ ...record, ended }));
   return ended;
 }
@@ -269,7 +269,7 @@ export function leave(machine: Machine): void {
 
 /** Removes everything of a machine, in whatever state it is. Idempotent. */
 export async function destroyMachine(context: Context, address: string): Promise<void> {
-  await killProcessesOf(uidOf(address));
+  await killProcessesOf(machineName(context.owner, address));
   await context.groups.remove(address);
   await removeFolder(join(context.folder, address));
   await removeFolder(imagesOf(context, address));

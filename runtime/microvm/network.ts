@@ -20,6 +20,8 @@ export interface MachineNetwork {
   readonly filter: PacketFilter;
   /** Name of the network device of the machine with this address. At most 15 characters, which the kernel allows. */
   tapOf(address: string): string;
+  /** Leaves everything as it is. */
+  close(): void;
 }
 
 export interface NetworkOptions {
@@ -29,6 +31,9 @@ export interface NetworkOptions {
   readonly groups: ReadonlyMap<string, string | undefined>;
   readonly log: Log;
 }
+
+/** How often it is looked whether the rules are still there, milliseconds. */
+const CHECK = 30_000;
 
 const nameOf = (owner: string) => createHash('sha256').update(owner).digest('hex').slice(0, 8);
 export const bridgeOf = (owner: string): string => `longs-m${nameOf(owner)}`;
@@ -51,11 +56,29 @@ export async function openNetwork({ owner, range, groups, log }: NetworkOptions)
     await runProgram('ip', ['address', 'flush', 'dev', bridge]);
     await claim(owner, range, own);
   }
-  await forward();
-  await masquerade(owner, range, bridge);
-  await passEngine('-I', bridge);
-  const filter = await openPacketFilter({ names: namesOf(owner), bridge, range, log, groups });
-  return { bridge, filter, tapOf: vethOf };
+  try {
+    await forward();
+    await masquerade(owner, range, bridge);
+    await passEngine('-I', bridge);
+    const filter = await openPacketFilter({ names: namesOf(owner), bridge, range, log, groups });
+    const timer = setInterval(() => {
+      keep().catch((error: unknown) => log.warn({ error }, 'the way out of the machines’ network is not kept'));
+    }, CHECK);
+    timer.unref();
+    return { bridge, filter, tapOf: vethOf, close: () => clearInterval(timer) };
+  } catch (error) {
+    if (groups.size === 0) await removeNetwork(owner).catch(() => {});
+    throw error;
+  }
+
+  /** Somebody may have flushed the rules, or started an engine after this worker. */
+  async function keep(): Promise<void> {
+    await passEngine('-I', bridge);
+    const found = await runProgram('nft', ['list', 'chain', 'ip', tableOf(owner), 'postrouting']).catch(() => '');
+    if (found !== '') return;
+    await masquerade(owner, range, bridge);
+    log.warn({ table: tableOf(owner) }, 'the rules for the way out were gone and were made again');
+  }
 }
 
 /**
@@ -95,12 +118,13 @@ function overlap(one: string, other: string): boolean {
 /** True when there was something to remove. */
 export async function removeNetwork(owner: string): Promise<boolean> {
   const bridge = bridgeOf(owner);
+  const there = await bridgeExists(bridge);
+  // First what rules are about: should one of the programs for them fail, it is gone all the same.
+  if (there) await runProgram('ip', ['link', 'delete', bridge]);
   await removeFilter(namesOf(owner));
   await runProgram('nft', ['-f', '-'], { input: removal(owner) }).catch(ignoreAbsent);
   await passEngine('-D', bridge);
-  if (!(await bridgeExists(bridge))) return false;
-  await runProgram('ip', ['link', 'delete', bridge]);
-  return true;
+  return there;
 }
 
 async function bridgeExists(bridge: string): Promise<boolean> {

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DriverError } from '../driver.ts';
 import { runProgram } from './commands.ts';
 import type { Guest } from './guest.ts';
+import { uidOf } from './processes.ts';
 import { openQmp, type Qmp } from './qmp.ts';
 import { connectIn } from './sockets.ts';
 import { type FileServer, findFileServer } from './virtiofsd.ts';
@@ -55,7 +56,7 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
       const state = config.origin.kind === 'snapshot' ? await open(join(config.origin.folder, 'state')) : undefined;
       try {
         const said = launch(config, state?.fd);
-        const monitor = monitorOf(config.folder, await qmpOf(config.folder, said));
+        const monitor = monitorOf(config.folder, await qmpOf(config.folder, said), said);
         if (!state) return monitor;
         // The guest was saved while its host was there. A host that comes later would be told to it, as would be, after
         // that, that none was there when it woke up.
@@ -76,7 +77,7 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
     },
   };
 
-  function launch(config: MachineConfig, state: number | undefined): { readonly words: () => string; ended: boolean } {
+  function launch(config: MachineConfig, state: number | undefined): Said {
     const { origin, size, folders = [] } = config;
     if (folders.length > 0 && server === undefined)
       throw new DriverError('volume', 'Directories cannot be mounted: virtiofsd is not installed.');
@@ -90,6 +91,7 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
       kernelWords(acceleration, kiloHertz),
     ];
     const args = [
+      ...['-name', config.name],
       ...machine(memoryArguments(config), acceleration),
       ...['-m', String(size.memory), '-smp', String(size.cpus)],
       // A clone has the kernel in its memory.
@@ -108,7 +110,7 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
       stdio: ['ignore', 'ignore', 'pipe', state ?? 'ignore', ...folders],
     });
     let text = '';
-    const said = { words: () => text.trim().split('\n').at(-1) ?? '', ended: false };
+    const said: Said = { words: () => text.trim().split('\n').at(-1) ?? '', ended: false, how: '' };
     child.stderr?.setEncoding('utf8').on('data', (part: string) => {
       text = (text + part).slice(-4000);
     });
@@ -116,8 +118,9 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
       text = error.message;
       said.ended = true;
     });
-    child.on('exit', () => {
+    child.on('exit', (code, signal) => {
       said.ended = true;
+      said.how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
     });
     child.unref();
     (child.stderr as unknown as { unref(): void } | null)?.unref();
@@ -157,7 +160,13 @@ async function counterFrequency({ folder, jail }: Guest): Promise<number> {
   return Number(await readFile(file, 'utf8'));
 }
 
-type Said = { readonly words: () => string; readonly ended: boolean };
+/** What its parent hears of a monitor. */
+interface Said {
+  readonly words: () => string;
+  ended: boolean;
+  /** How it ended; empty: it runs, or is just ending. */
+  how: string;
+}
 
 /** Of a machine that has folders, their server writes into the memory too. */
 function memoryArguments({ origin, size }: MachineConfig): readonly string[] {
@@ -210,7 +219,7 @@ function machine(memory: readonly string[], acceleration: string): readonly stri
 function jailArguments(config: MachineConfig, guest: Guest, kvmGroup: number | undefined): readonly string[] {
   const { origin } = config;
   return [
-    ...['--uid', String(config.uid), '--root', join(config.folder, 'root')],
+    ...['--uid', String(uidOf(config.name)), '--root', join(config.folder, 'root')],
     ...['--tap', config.tap.name, ...(config.tap.bridge === undefined ? [] : ['--bridge', config.tap.bridge])],
     ...config.groups.flatMap((file) => ['--group', file]),
     ...['/usr', '/bin', '/lib', '/lib64', '/dev/null'].flatMap((path) => ['--bind', `${path}:${path}`]),
@@ -283,7 +292,7 @@ async function migrated(qmp: Qmp): Promise<{ readonly status: string; readonly w
   }
 }
 
-function monitorOf(folder: string, qmp: Qmp): Monitor & { readonly qmp: Qmp } {
+function monitorOf(folder: string, qmp: Qmp, said?: Said): Monitor & { readonly qmp: Qmp } {
   let reason = 'the virtual machine monitor ended';
   const ended = new Promise<string>((resolve) => {
     qmp.onEvent((name, data) => {
@@ -291,7 +300,12 @@ function monitorOf(folder: string, qmp: Qmp): Monitor & { readonly qmp: Qmp } {
       if (name === 'GUEST_PANICKED') resolve('the guest panicked');
       if (name === 'SHUTDOWN') reason = 'the virtual machine was switched off';
     });
-    qmp.closed.then(() => resolve(reason));
+    qmp.closed.then(async () => {
+      // Its parent is told a moment later.
+      for (let tries = 0; said && said.how === '' && tries < 20; tries += 1) await delay(10);
+      const words = said?.words() ?? '';
+      resolve(said?.how ? `QEMU ${said.how}${words === '' ? '' : `: ${words}`}` : reason);
+    });
   });
   // An earlier process may have missed the event.
   qmp

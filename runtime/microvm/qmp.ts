@@ -10,6 +10,8 @@ export interface Qmp {
   close(): void;
 }
 
+/** Milliseconds. A monitor answers at once, unless it was stopped from outside; its guest has nothing to do with it. */
+const PATIENCE = 30_000;
 /** Longest line that is read: no answer to a command of ours is longer. */
 const maxLine = 2 ** 20;
 
@@ -61,7 +63,14 @@ export async function openQmp(socket: Socket): Promise<Qmp> {
     run: <T>(command: string, parameters?: object) =>
       new Promise<T>((resolve, reject) => {
         if (socket.destroyed) return reject(new DriverError('engine', 'The virtual machine monitor has ended.'));
-        waiting.push({ resolve: resolve as (value: unknown) => void, reject });
+        const timer = setTimeout(() => socket.destroy(), PATIENCE);
+        const settle =
+          <V>(how: (value: V) => void) =>
+          (value: V) => {
+            clearTimeout(timer);
+            how(value);
+          };
+        waiting.push({ resolve: settle(resolve as (value: unknown) => void), reject: settle(reject) });
         socket.write(`${JSON.stringify({ execute: command, arguments: parameters })}\n`);
       }),
     onEvent: (listener) => void listeners.push(listener),

@@ -4,8 +4,8 @@ import type { RecoveredSandbox } from '../driver.ts';
 import { containerState } from './container.ts';
 import type { Context } from './context.ts';
 import { endLeftOvers } from './exec.ts';
-import { attachMachine, deadMachine, destroyMachine, type Machine, sandboxOf, uidOf } from './machine.ts';
-import { killProcessesOf } from './processes.ts';
+import { attachMachine, deadMachine, destroyMachine, type Machine, sandboxOf } from './machine.ts';
+import { killProcessesOf, machineName } from './processes.ts';
 import { type MachineRecord, machineFolders, readRecord, writeRecord } from './record.ts';
 
 export async function takeBack(context: Context): Promise<void> {
@@ -22,13 +22,16 @@ export async function takeBack(context: Context): Promise<void> {
       await (running && endLeftOvers(running))?.catch((error: unknown) =>
         context.log.warn({ error, address }, 'processes of an earlier worker may be left in a virtual machine'),
       );
-      context.machines.set(record.sandbox.id, running ?? deadMachine(folder, await recordEnd(folder, record)));
+      context.machines.set(
+        record.sandbox.id,
+        running ?? deadMachine(context, folder, await recordEnd(context, folder, record)),
+      );
     }),
   );
 }
 
-async function recordEnd(folder: string, record: MachineRecord): Promise<MachineRecord> {
-  await killProcessesOf(uidOf(record.address));
+async function recordEnd({ owner }: Context, folder: string, record: MachineRecord): Promise<MachineRecord> {
+  await killProcessesOf(machineName(owner, record.address));
   if (record.ended) return record;
   const reason = 'the virtual machine ended while no worker was there';
   const ended = { ...record, ended: { reason, at: Date.now() } };

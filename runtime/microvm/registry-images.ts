@@ -1,6 +1,6 @@
 /** Images straight from registries, for hosts without a Docker Engine: fetched by skopeo, unpacked by umoci. */
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pullErrorKind } from '../docker/image-errors.ts';
@@ -39,8 +39,9 @@ export function registryImages(cache: ImageCache, folder: string): ImageSource {
       const image = imageOf(config.digest, config.config);
       await cache.put(image, async () => await unpacked(work));
       const named: Named = { key: image.key, digest };
-      await writeFile(`${fileOf(request)}.new`, JSON.stringify(named));
-      await rename(`${fileOf(request)}.new`, fileOf(request));
+      const draft = join(names, `.new-${randomUUID()}`);
+      await writeFile(draft, JSON.stringify(named));
+      await rename(draft, fileOf(request));
       return describe(named, image.stopSignal);
     } finally {
       await rm(work, { recursive: true, force: true });

@@ -2,11 +2,11 @@
  * Snapshots: a machine of each size, booted once and saved while it waits for its first order. Clones start from its
  * memory, each with a private copy of what it writes.
  */
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { access, chmod, chown, mkdir, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Agent, greetAgent } from './agent.ts';
-import { killProcessesOf } from './processes.ts';
+import { killProcessesOf, uidOf } from './processes.ts';
 import type { MachineSize, Vmm } from './vmm.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -90,11 +90,6 @@ export function openSnapshots(vmm: Vmm, folder: string): Snapshots {
   };
 }
 
-/** Any that no machine with an address has: boots of several sizes, installations and tries may run at once. */
-function briefUid(): number {
-  return 1_320_000_000 + randomInt(100_000_000);
-}
-
 export interface BootPlace {
   /** What is in its folder `disks` afterwards is the snapshot; not made yet. */
   readonly folder: string;
@@ -104,15 +99,16 @@ export interface BootPlace {
 
 export async function bootAndSave(vmm: Vmm, size: MachineSize, place: BootPlace): Promise<BootTimes> {
   const { folder: work, patience } = place;
-  const uid = briefUid();
+  const name = `longshore-boot-${randomUUID()}`;
+  const uid = uidOf(name);
   const start = performance.now();
   const since = () => Math.round(performance.now() - start);
   const disks = join(work, 'disks');
   await mkdir(join(work, 'root'), { recursive: true });
   await mkdir(disks);
-  for (const name of ['memory', 'state', 'scratch']) {
-    await writeFile(join(disks, name), '');
-    await chown(join(disks, name), uid, uid);
+  for (const file of ['memory', 'state', 'scratch']) {
+    await writeFile(join(disks, file), '');
+    await chown(join(disks, file), uid, uid);
   }
   await truncate(join(disks, 'memory'), size.memory * 2 ** 20);
   // Larger than any disk that may take its place: a clone keeps the size that the first one saw.
@@ -123,7 +119,7 @@ export async function bootAndSave(vmm: Vmm, size: MachineSize, place: BootPlace)
       size,
       origin: { kind: 'boot', saved: true },
       folder: work,
-      uid,
+      name,
       tap: { name: `longs-s${randomUUID().slice(0, 8)}` },
       groups: [],
     });
@@ -136,7 +132,7 @@ export async function bootAndSave(vmm: Vmm, size: MachineSize, place: BootPlace)
     return { kernel: Number(kernel), monitor: answered, agent: alive, saved: since() };
   } finally {
     agent?.close();
-    await killProcessesOf(uid);
+    await killProcessesOf(name);
   }
 }
 

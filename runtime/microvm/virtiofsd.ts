@@ -12,12 +12,18 @@ const LISTENER = 41;
 /** Each is a request that waits for the host's disk. */
 const THREADS = 8;
 
+/** A device node that a task made would be one of the host's. */
+const noDevices = '-mknod';
+
 /** Comes with QEMU up to 7.2. */
 const older: FileServer = {
   program: '/usr/lib/qemu/virtiofsd',
   options: [
     ...[`--fd=${LISTENER}`, '-f', `--thread-pool-size=${THREADS}`],
-    ...['-o', `source=${FOLDERS},sandbox=namespace,cache=auto,xattr,announce_submounts,log_level=err`],
+    ...[
+      '-o',
+      `source=${FOLDERS},sandbox=namespace,cache=auto,xattr,announce_submounts,log_level=err,modcaps=${noDevices}`,
+    ],
   ],
 };
 
@@ -26,7 +32,7 @@ const newer: FileServer = {
   program: '/usr/libexec/virtiofsd',
   options: [
     ...[`--fd=${LISTENER}`, `--shared-dir=${FOLDERS}`, `--thread-pool-size=${THREADS}`, '--sandbox=namespace'],
-    ...['--cache=auto', '--xattr', '--announce-submounts', '--log-level=error'],
+    ...['--cache=auto', '--xattr', '--announce-submounts', '--log-level=error', `--modcaps=${noDevices}`],
   ],
 };
 

@@ -29,8 +29,8 @@ export interface MachineConfig {
   readonly folder: string;
   /** A folder of its own for the images that it will be given; absent: it will have none. */
   readonly images?: string;
-  /** The user that the monitor runs as; of no other machine. */
-  readonly uid: number;
+  /** By which its processes are found; see processes.ts. The monitor's user follows from it. */
+  readonly name: string;
   /** Its network device on the host, made with it; without a bridge it leads nowhere. */
   readonly tap: { readonly name: string; readonly bridge?: string };
   /** cgroup.procs of the control groups that the monitor belongs in. */

@@ -7,12 +7,12 @@ import { CreateClusterCommand, StopTaskCommand } from '@aws-sdk/client-ecs';
 import type { Settings } from '../../core/settings.ts';
 import { chooseAcceleration } from '../../runtime/microvm/acceleration.ts';
 import { prepareGuest } from '../../runtime/microvm/guest.ts';
-import { uidOf } from '../../runtime/microvm/machine.ts';
-import { processesOf } from '../../runtime/microvm/processes.ts';
+import { machineName, processesOf } from '../../runtime/microvm/processes.ts';
 import { openQemu } from '../../runtime/microvm/qemu.ts';
 import { sizeFor } from '../../runtime/microvm/sandbox.ts';
 import { type BootTimes, bootAndSave } from '../../runtime/microvm/snapshot.ts';
 import { Failure } from '../failure.ts';
+import { readInstallationId } from '../instance.ts';
 import { missingForMachines } from '../system-packages.ts';
 import { type DockerPeer, prepareDocker } from './docker-peer.ts';
 import { type Instance, startInstance } from './instance.ts';
@@ -165,11 +165,12 @@ function side(name: string, { launch }: Ready, prepare: () => Promise<void>): Si
 /** Waits until the machine in the pool is there and has little to do. @returns its monitor's pid */
 async function idleMachine({ settings }: Instance): Promise<number> {
   const folder = join(settings.dataDir, 'runtime', 'machines');
+  const owner = readInstallationId(settings.dataDir) ?? '';
   const deadline = Date.now() + 300_000;
   let used = Number.NaN;
   while (Date.now() < deadline) {
     const addresses = existsSync(folder) ? readdirSync(folder) : [];
-    const pids = (await Promise.all(addresses.map(async (address) => await processesOf(uidOf(address))))).flat();
+    const pids = (await Promise.all(addresses.map((address) => processesOf(machineName(owner, address))))).flat();
     const [pid] = pids;
     const now = pid === undefined || pids.length > 1 ? Number.NaN : cpuSeconds(pid);
     if (pid !== undefined && now - used < 0.1) return pid;

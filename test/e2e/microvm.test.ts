@@ -2,9 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { uidOf } from '../../runtime/microvm/machine.ts';
 import { bridgeOf } from '../../runtime/microvm/network.ts';
-import { processesOf } from '../../runtime/microvm/processes.ts';
+import { machineName, processesOf } from '../../runtime/microvm/processes.ts';
 import { engineMissing } from '../runtime/images.ts';
 import { machinesMissing } from '../runtime/machines.ts';
 import { createEngineInstance, type EngineInstance } from '../support/engine-instance.ts';
@@ -32,7 +31,8 @@ describe.skipIf(missing !== undefined)(`tasks in virtual machines ${missing ?? '
     const folder = join(instance.dataDir, 'runtime', 'machines');
     for (const address of readdirSync(folder)) {
       const record = JSON.parse(readFileSync(join(folder, address, 'record.json'), 'utf8'));
-      if (record.sandbox?.id !== undefined && idOf(arn).includes(record.sandbox.id)) return processesOf(uidOf(address));
+      if (record.sandbox?.id !== undefined && idOf(arn).includes(record.sandbox.id))
+        return processesOf(machineName(instance.installation, address));
     }
     throw new Error(`${arn} has no machine`);
   };

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../core/package-root.ts';
 import type { ContainerHandle, Driver, Limits, VolumeConfig } from '../../runtime/driver.ts';
 import { createMicrovmDriver } from '../../runtime/microvm/driver.ts';
+import { machineName } from '../../runtime/microvm/processes.ts';
 import { missingForMachines } from '../../scripts/system-packages.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 import { makeBusyboxImage } from './images.ts';
@@ -31,10 +32,13 @@ export interface TestMachines {
   readonly image: string;
   /** Of the machines, each named by its address. */
   readonly machinesFolder: string;
+  nameOf(address: string): string;
   /** Another driver of the same installation, or of the given one. */
   another(owner?: string): Driver;
   /** A sandbox with one container that runs the script and has each volume at `/` and its name. */
   run(script: string, options?: { readonly limits?: Limits; readonly volumes?: readonly VolumeConfig[] }): Promise<Run>;
+  /** For a sandbox that `removeSandboxes` will remove. */
+  newId(): string;
   removeSandboxes(): Promise<void>;
   tearDown(): Promise<void>;
 }
@@ -68,16 +72,22 @@ export async function openMachines({ warmPool, disk }: MachinesOptions): Promise
   const platform = { os: 'linux', architecture: 'amd64' } as const;
   const { image } = await driver.pullImage({ image: busybox.name, policy: 'once', platform });
   const made = new Set<string>();
+  const newId = () => {
+    const id = randomUUID().replaceAll('-', '');
+    made.add(id);
+    return id;
+  };
   return {
+    newId,
     driver,
     image,
     imageName: busybox.name,
     machinesFolder: join(folder, owner, 'machines'),
+    nameOf: (address) => machineName(owner, address),
     another: (owner = options.owner) =>
       createMicrovmDriver({ ...options, owner, stateDir: join(folder, owner), warmPool: 0 }),
     async run(script, { limits = {}, volumes = [] } = {}) {
-      const id = randomUUID().replaceAll('-', '');
-      made.add(id);
+      const id = newId();
       const sandbox = await driver.createSandbox({ hostname: 'task', limits, labels: {}, id, volumes });
       const handle = await driver.createContainer({
         ...plainContainer(id, 'main', image),

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Driver } from '../../runtime/driver.ts';
 import { greetAgent } from '../../runtime/microvm/agent.ts';
-import { uidOf } from '../../runtime/microvm/machine.ts';
 import { processesOf } from '../../runtime/microvm/processes.ts';
 import { connectIn } from '../../runtime/microvm/sockets.ts';
 import { engineMissing } from './images.ts';
 import { machinesMissing, openMachines, outputOf, type TestMachines } from './machines.ts';
+import { plainContainer } from './suite-tools.ts';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 });
 
@@ -44,15 +44,28 @@ describe.skipIf(missing !== undefined)(`a machine that goes wrong ${missing ?? '
     const exit = await driver.waitContainer(handle);
     expect(exit).toMatchObject({ exitCode: 137, oomKilled: false });
     expect(exit.error).toMatch(/Kernel panic/);
-    expect(await processesOf(uidOf(address))).toEqual([]);
+    expect(await processesOf(machines.nameOf(address))).toEqual([]);
   });
 
   it('one that died while it waited in the pool is replaced', async () => {
     const addresses = () => readdir(machines.machinesFolder);
     await vi.waitUntil(async () => (await addresses()).length > 0, { timeout: 120_000 });
     for (const address of await addresses())
-      for (const pid of await processesOf(uidOf(address))) process.kill(pid, 'SIGKILL');
+      for (const pid of await processesOf(machines.nameOf(address))) process.kill(pid, 'SIGKILL');
     const { handle } = await machines.run('exit 4');
+    expect(await driver.waitContainer(handle)).toMatchObject({ exitCode: 4 });
+  });
+
+  it('one that died before anything ran in it is replaced for who asks again', async () => {
+    const config = { hostname: 'task', limits: {}, labels: {}, id: machines.newId() };
+    const first = await driver.createSandbox(config);
+    for (const pid of await processesOf(machines.nameOf(first.ipv4Address))) process.kill(pid, 'SIGKILL');
+    await vi.waitUntil(async () => (await driver.createSandbox(config)).ipv4Address !== first.ipv4Address);
+    const handle = await driver.createContainer({
+      ...plainContainer(config.id, 'main', machines.image),
+      command: ['sh', '-c', 'exit 4'],
+    });
+    await driver.startContainer(handle);
     expect(await driver.waitContainer(handle)).toMatchObject({ exitCode: 4 });
   });
 

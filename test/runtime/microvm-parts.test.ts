@@ -1,13 +1,15 @@
 /** Parts of the driver for virtual machines by themselves: above all, what a guest may send. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AgentError, greetAgent } from '../../runtime/microvm/agent.ts';
 import { cpioOf } from '../../runtime/microvm/cpio.ts';
 import { inKnownWords } from '../../runtime/microvm/crun.ts';
 import { imageOf } from '../../runtime/microvm/image.ts';
 import { decompressLz4Legacy } from '../../runtime/microvm/lz4.ts';
+import { killProcessesOf, machineName, processesOf } from '../../runtime/microvm/processes.ts';
 import { createDecoder, encodeRequest, maxPayload, ProtocolError } from '../../runtime/microvm/protocol.ts';
 import { openQmp } from '../../runtime/microvm/qmp.ts';
 import { sizeFor } from '../../runtime/microvm/sandbox.ts';
@@ -153,6 +155,29 @@ it('a monitor that says something else than QMP is let go', async () => {
     guest.write(words);
     await expect(openQmp(host)).rejects.toMatchObject({ kind: 'engine' });
   }
+});
+
+it('a monitor that does not answer is given up', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { host, guest: monitor } = await socketPair();
+  monitor.once('data', () => monitor.write('{"return": {}}\n'));
+  const qmp = await openQmp(host);
+  const asked = qmp.run('query-status').catch((error: unknown) => error);
+  vi.advanceTimersByTime(31_000);
+  expect(await asked).toMatchObject({ kind: 'engine' });
+});
+
+it('processes are found by the name of their machine, not by their user', async () => {
+  const name = machineName('test', `10.0.0.${process.pid}`);
+  const start = (word: string) => spawn('sleep', ['1000'], { argv0: word, stdio: 'ignore' });
+  const [one, other] = [start(name), start(`${name}0`)];
+  onTestFinished(() => void other.kill());
+  const ended = once(one, 'exit');
+  await vi.waitUntil(async () => (await processesOf(name)).includes(one.pid ?? 0));
+  await killProcessesOf(name);
+  expect(await ended).toEqual([null, 'SIGKILL']);
+  expect(await processesOf(`${name}0`)).toEqual([other.pid]);
 });
 
 it('archives for the kernel are read by cpio', ({ skip }) => {

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Driver, VolumeConfig } from '../../runtime/driver.ts';
-import { uidOf } from '../../runtime/microvm/machine.ts';
 import { processesOf } from '../../runtime/microvm/processes.ts';
 import { engineMissing } from './images.ts';
 import { machinesMissing, openMachines, outputOf, type TestMachines } from './machines.ts';
@@ -52,6 +51,10 @@ describe.skipIf(missing !== undefined)(`volumes outside of a machine ${missing ?
       expect([uid, gid, (mode & 0o7777).toString(8)]).toEqual([1234, 77, '4750']);
     });
 
+    it('take no device nodes, which would be the host’s', async () => {
+      expect(await answer('mknod /a/disk b 7 1 2>/dev/null || echo refused', directory('a'))).toBe('refused');
+    });
+
     it('are shared by tasks, and by the next driver', async () => {
       const first = await machines.run(
         'until [ -e /a/asked ]; do sleep 0.1; done; cat /a/asked; echo done > /a/answer',
@@ -73,20 +76,22 @@ describe.skipIf(missing !== undefined)(`volumes outside of a machine ${missing ?
 
     it('end the machine when their server ends, which has no rights but those over files', async () => {
       const { handle, address } = await machines.run('sleep 1000', { volumes: [directory('a')] });
-      const [monitor = 0] = await processesOf(uidOf(address));
+      const [monitor = 0] = await processesOf(machines.nameOf(address));
       const servers = (await processesInside(monitor)).filter((pid) => programOf(pid).endsWith('/virtiofsd'));
       expect(servers).not.toEqual([]);
       const privileges = await Promise.all(servers.map((pid) => readFile(`/proc/${pid}/status`, 'utf8')));
-      // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETGID, SETUID, MKNOD, SETFCAP and DAC_READ_SEARCH.
-      for (const text of privileges) expect(BigInt(`0x${/CapEff:\s+(\w+)/.exec(text)?.[1]}`) & ~0x880000dfn).toBe(0n);
+      // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETGID, SETUID, SETFCAP and DAC_READ_SEARCH.
+      for (const text of privileges) expect(BigInt(`0x${/CapEff:\s+(\w+)/.exec(text)?.[1]}`) & ~0x800000dfn).toBe(0n);
       for (const pid of servers) process.kill(pid, 'SIGKILL');
-      expect(await driver.waitContainer(handle)).toMatchObject({ exitCode: 137, oomKilled: false });
+      const exit = await driver.waitContainer(handle);
+      expect(exit).toMatchObject({ exitCode: 137, oomKilled: false });
+      expect(exit.error).toContain('the server of its directories ended (signal 9)');
       await vi.waitUntil(() => servers.every((pid) => parentOf(pid) === undefined));
     });
 
     it('leave no server behind when the machine is killed', async () => {
       const { handle, address } = await machines.run('sleep 1000', { volumes: [directory('a')] });
-      const [monitor = 0] = await processesOf(uidOf(address));
+      const [monitor = 0] = await processesOf(machines.nameOf(address));
       const below = await processesInside(monitor);
       process.kill(monitor, 'SIGKILL');
       expect(await driver.waitContainer(handle)).toMatchObject({ exitCode: 137 });

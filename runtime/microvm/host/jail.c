@@ -208,8 +208,13 @@ static void keep_together(pid_t monitor) {
   pid_t self = getpid(), server = fork();
   if (server == 0) return end_with(self);
   for (int file = 3; file < 256; file++) close(file);
-  if (server > 0) waitpid(server, NULL, 0);
-  if (getppid() == monitor) kill(monitor, SIGKILL);
+  int status = 0;
+  if (server > 0) waitpid(server, &status, 0);
+  if (getppid() == monitor) {
+    fprintf(stderr, "the server of its directories ended (%s %d)\n", WIFSIGNALED(status) ? "signal" : "code",
+            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    kill(monitor, SIGKILL);
+  }
   exit(0);
 }
 
