@@ -55,11 +55,23 @@ const machinePrograms: readonly (readonly [program: string, name: string])[] = [
   ['umoci', 'umoci'],
 ];
 
+/** It was a part of QEMU before. */
+function hasVirtiofsdPackage(): boolean {
+  const about = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+  const field = (name: string) => new RegExp(`^${name}="?([^"\n]*)`, 'm').exec(about)?.[1] ?? '';
+  const version = Number(field('VERSION_ID'));
+  return field('ID') === 'ubuntu' ? version >= 23.04 : field('ID') === 'debian' && version >= 13;
+}
+
 /** undefined: all are there. */
 export function missingForMachines(): SystemPackage | undefined {
   const missing = machinePrograms.flatMap(([program, name]) => (findProgram(program) === undefined ? [name] : []));
   // A compiler without the C library's own files cannot build.
-  const packages = [...missing, ...(existsSync('/usr/include/stdio.h') ? [] : ['libc6-dev'])];
+  const packages = [
+    ...missing,
+    ...(existsSync('/usr/include/stdio.h') ? [] : ['libc6-dev']),
+    ...(hasVirtiofsdPackage() && !existsSync('/usr/libexec/virtiofsd') ? ['virtiofsd'] : []),
+  ];
   if (packages.length === 0) return undefined;
   return { title: 'What virtual machines need', packages, instead: `install ${packages.join(', ')}` };
 }

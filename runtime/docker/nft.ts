@@ -85,8 +85,12 @@ export function openNft(): Nft {
 /** Runs a file of commands as one transaction; what nft complained about, or undefined when it is done. */
 export function runNft(commands: string, ...options: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const child = execFile('nft', [...options, '-f', '-'], { env: environment() }, (error, _, errors) => {
-      resolve(error ? errors.trim() || error.message : undefined);
+    // Version 1.0.9 reads from pipes, but not from the sockets that Node makes of them.
+    const words = ['-c', 'cat | nft "$@" -f -', 'sh', ...options];
+    const child = execFile('sh', words, { env: environment() }, (error, _, errors) => {
+      const code = Number(error?.code ?? 0);
+      const how = code > 128 ? `nft was ended by signal ${code - 128}` : error?.message;
+      resolve(error ? errors.trim() || how : undefined);
     });
     child.stdin?.on('error', () => {});
     child.stdin?.end(commands);

@@ -6,7 +6,7 @@ import { DriverError } from '../driver.ts';
 export function runProgram(
   program: string,
   args: readonly string[],
-  { input, ...options }: { readonly cwd?: string; readonly timeout?: number; readonly input?: string } = {},
+  options: { readonly cwd?: string; readonly timeout?: number } = {},
 ): Promise<string> {
   // Not every root has the administrator's programs in its path.
   const env = { ...process.env, LC_ALL: 'C', PATH: `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin` };
@@ -18,8 +18,6 @@ export function runProgram(
       const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
       reject(new DriverError('engine', missing ? `${program} is not installed.` : `${program}: ${words}`));
     });
-    // What it does not read any more shows in how it ends.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(input ?? '');
+    child.stdin?.end();
   });
 }

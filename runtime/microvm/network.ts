@@ -7,6 +7,7 @@ import { access, readFile, writeFile } from 'node:fs/promises';
 import { BlockList } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { namesOf } from '../docker/names.ts';
+import { runNft } from '../docker/nft.ts';
 import { openPacketFilter, type PacketFilter, removeFilter } from '../docker/packet-filter.ts';
 import { vethOf } from '../docker/veth.ts';
 import { DriverError, type NetworkRange } from '../driver.ts';
@@ -122,7 +123,7 @@ export async function removeNetwork(owner: string): Promise<boolean> {
   // First what rules are about: should one of the programs for them fail, it is gone all the same.
   if (there) await runProgram('ip', ['link', 'delete', bridge]);
   await removeFilter(namesOf(owner));
-  await runProgram('nft', ['-f', '-'], { input: removal(owner) }).catch(ignoreAbsent);
+  await runNft(removal(owner));
   await passEngine('-D', bridge);
   return there;
 }
@@ -160,7 +161,8 @@ async function masquerade(owner: string, { subnet }: NetworkRange, bridge: strin
   }
 }
 `;
-  await runProgram('nft', ['-f', '-'], { input: rules });
+  const failed = await runNft(rules);
+  if (failed !== undefined) throw new DriverError('engine', `nft: ${failed.split('\n')[0]}`);
 }
 
 /** What is not there cannot be deleted, so it is made first. */
