@@ -27,6 +27,8 @@ export interface Machine {
   /** Containers that were stopped or removed here, by id: their end is nobody's fault. */
   readonly stopped: Set<string>;
   closing: boolean;
+  /** It was given up for not answering. */
+  silent: boolean;
 }
 
 /** Milliseconds. */
@@ -147,6 +149,7 @@ export function deadMachine({ owner }: Pick<Context, 'owner'>, folder: string, r
     turns: createTurns(),
     stopped: new Set(),
     closing: false,
+    silent: false,
   };
 }
 
@@ -177,10 +180,13 @@ async function joinMachine(context: Context, { folder, record, monitor, patience
     monitor,
     agent,
     record,
-    ended: Promise.race([monitor.ended, agentLost(agent)]).then(async (why) => await noteEnd(context, machine, why)),
+    ended: Promise.race([monitor.ended, agentLost(agent)]).then(async (why) =>
+      noteEnd(context, machine, machine.silent ? `it did not answer for ${PING_PATIENCE / 1000} seconds` : why),
+    ),
     turns: createTurns(),
     stopped: new Set(),
     closing: false,
+    silent: false,
   };
   watch(machine);
   return machine;
@@ -231,7 +237,10 @@ function lastWords(console: string): string {
 /** Keeps the guest's clock right, and finds out when it hangs. */
 function watch(machine: Machine): void {
   const timer = setInterval(async () => {
-    const patience = setTimeout(() => machine.agent.close(), PING_PATIENCE);
+    const patience = setTimeout(() => {
+      machine.silent = true;
+      machine.agent.close();
+    }, PING_PATIENCE);
     // What is wrong shows in how the connection ends.
     await setClock(machine.agent).catch(() => {});
     clearTimeout(patience);
