@@ -44,9 +44,17 @@ export async function readTree(version: 1 | 2): Promise<CgroupTree | string> {
   return { version, controllers: { cpu, memory, pids }, mounts: [...new Set(paths)] };
 }
 
-/** Makes the group where it is missing and sets its limits. */
-export async function writeLimits(tree: CgroupTree, group: string, limits: Limits): Promise<void> {
-  if (tree.version === 2) await writeV2(tree.controllers.memory, group, limits);
+/**
+ * Makes the group where it is missing and sets its limits. With version 2 a group holds either processes or groups that
+ * are limited: which of them, the caller says.
+ */
+export async function writeLimits(
+  tree: CgroupTree,
+  group: string,
+  limits: Limits,
+  holds: 'groups' | 'processes' = 'groups',
+): Promise<void> {
+  if (tree.version === 2) await writeV2(tree.controllers.memory, group, limits, holds);
   else await writeV1(tree, group, limits);
 }
 
@@ -81,12 +89,18 @@ async function writeV1({ controllers }: CgroupTree, group: string, { cpus, memor
   ]);
 }
 
-async function writeV2(root: string, group: string, { cpus, memory, pids }: Limits): Promise<void> {
+async function writeV2(
+  root: string,
+  group: string,
+  { cpus, memory, pids }: Limits,
+  holds: 'groups' | 'processes',
+): Promise<void> {
   const directory = join(root, group);
   await mkdir(directory, { recursive: true });
-  // Controllers must be handed down from each level to the next; the last level hands them to the containers.
+  // Controllers must be handed down from each level to the next; a last level of groups hands them to the containers.
   let level = root;
-  for (const part of ['', ...group.split('/').filter(Boolean)]) {
+  const parts = ['', ...group.split('/').filter(Boolean)];
+  for (const part of holds === 'groups' ? parts : parts.slice(0, -1)) {
     level = join(level, part);
     await set(level, 'cgroup.subtree_control', '+cpu +memory +pids');
   }

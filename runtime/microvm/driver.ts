@@ -26,7 +26,7 @@ import { prepareGuest } from './guest.ts';
 import { openImageCache } from './image-cache.ts';
 import { readLogs } from './logs.ts';
 import { leave, linkFolderOf, type Machine, makeMachine, sandboxOf } from './machine.ts';
-import { openNetwork } from './network.ts';
+import { type MachineNetwork, openNetwork, removeNetwork } from './network.ts';
 import { openQemu, qemuVersion } from './qemu.ts';
 import { removeFolder } from './record.ts';
 import { groupsIn, listRecorded, recover, takeBack } from './recover.ts';
@@ -74,10 +74,21 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
   };
 
   const prepare = async (): Promise<Context> => {
-    const addresses = createAddresses(networkRange);
     await mkdir(join(options.cacheDir, 'snapshots'), { recursive: true, mode: 0o755 });
     // First of all: who has the range has its addresses, and with them the users that monitors run as.
-    const network = await openNetwork({ owner, range: networkRange, groups: await groupsIn(machinesFolder), log });
+    const taken = await groupsIn(machinesFolder);
+    const network = await openNetwork({ owner, range: networkRange, groups: taken, log });
+    try {
+      return await prepareOn(network);
+    } catch (error) {
+      network.close();
+      await network.filter.close();
+      if (taken.size === 0) await removeNetwork(owner);
+      throw error;
+    }
+  };
+
+  const prepareOn = async (network: MachineNetwork): Promise<Context> => {
     const [guest, groups, images] = await Promise.all([
       prepareGuest(options.cacheDir),
       openGroups(owner),
@@ -96,7 +107,7 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
       snapshots: openSnapshots(vmm, join(options.cacheDir, 'snapshots')),
       network,
       range: networkRange,
-      addresses,
+      addresses: createAddresses(networkRange),
       groups,
       images,
       keepOut: [options.stateDir, options.cacheDir, ...(options.keepOut ?? [])],

@@ -31,7 +31,7 @@ export async function openGroups(owner: string): Promise<Groups> {
   if (tree === undefined || typeof tree === 'string') return noGroups(String(trees[1]));
   const top = `/longshore-vm-${owner}`;
   try {
-    await writeLimits(tree, `${top}/probe`, { memory: 2 ** 26, pids: 100, cpus: 1 });
+    await writeLimits(tree, `${top}/probe`, { memory: 2 ** 26, pids: 100, cpus: 1 }, 'processes');
     await removeGroup(tree, `${top}/probe`);
     await removeEmptyGroup(tree, top);
   } catch (error) {
@@ -40,12 +40,13 @@ export async function openGroups(owner: string): Promise<Groups> {
   return {
     version: tree.version,
     async make(name, { cpus, memory }) {
-      await writeLimits(tree, `${top}/${name}`, {
+      const limits = {
         // A little more, for what is not the guest's own.
         cpus: cpus + 0.25,
         memory: (memory + MONITOR_MEMORY) * 2 ** 20,
         pids: cpus + MONITOR_THREADS,
-      });
+      };
+      await writeLimits(tree, `${top}/${name}`, limits, 'processes');
       return filesOf(tree, `${top}/${name}`);
     },
     remove: async (name) => await removeGroup(tree, `${top}/${name}`),
