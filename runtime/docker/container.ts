@@ -201,12 +201,20 @@ export async function waitContainer(
   }
 }
 
+/** Milliseconds between looks. Hardly anything but a lack of memory kills a container that nobody stopped. */
+const confirmAfter: readonly number[] = [100, 200, 500];
+
 /** The engine may tell an exit a moment before it tells that the exit was for lack of memory. */
 async function confirmExit(context: Context, handle: ContainerHandle, exit: ContainerExit): Promise<ContainerExit> {
   if (exit.exitCode !== 137 || exit.oomKilled || context.ends.stopped.has(handle.id)) return exit;
   if (((await context.cgroups.oomKills(handle.sandboxId)) ?? 0) > 0) return { ...exit, oomKilled: true };
-  await delay(100);
-  return (await inspectContainer(context, handle))?.exit ?? exit;
+  let newest = exit;
+  for (const pause of confirmAfter) {
+    await delay(pause);
+    newest = (await inspectContainer(context, handle))?.exit ?? newest;
+    if (newest.oomKilled) break;
+  }
+  return newest;
 }
 
 export async function stopContainer(context: Context, handle: ContainerHandle, graceSeconds: number): Promise<void> {
