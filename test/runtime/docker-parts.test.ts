@@ -195,8 +195,13 @@ describe('a cgroup v2 tree', () => {
           await writeFile(join(level, file), '');
       }
       await writeFile(join(root, 'longshore-me/task/memory.events'), 'low 0\noom 3\noom_kill 2\n');
-      await writeLimits(tree, '/longshore-me/task', { cpus: 0.5, memory: 64 * MiB, pids: 20 });
       const read = (path: string) => readFile(join(root, path), 'utf8');
+      // The kernel lets processes only into groups that hand nothing down.
+      await writeLimits(tree, '/longshore-me/task', { pids: 10 }, 'processes');
+      expect(await read('longshore-me/cgroup.subtree_control')).toBe('+cpu +memory +pids');
+      expect(await read('longshore-me/task/cgroup.subtree_control')).toBe('');
+      expect(await read('longshore-me/task/pids.max')).toBe('10');
+      await writeLimits(tree, '/longshore-me/task', { cpus: 0.5, memory: 64 * MiB, pids: 20 });
       for (const level of ['', 'longshore-me/', 'longshore-me/task/'])
         expect(await read(`${level}cgroup.subtree_control`)).toBe('+cpu +memory +pids');
       expect(await read('longshore-me/task/memory.max')).toBe('67108864');
