@@ -33,6 +33,7 @@ type Say = (line: string) => void;
 
 /** Something that was started and must be ended. */
 interface Part {
+  readonly name: 'redis' | 'api' | 'worker';
   stop(stopTasks: boolean): Promise<void>;
   kill(): void;
 }
@@ -56,8 +57,12 @@ export async function start(settings: Settings, { stopTasks }: StartOptions, say
   } catch (error) {
     if (error !== stopping.signal.reason) throw error;
   } finally {
-    // The newest first: the API takes no more requests, the worker finishes its writes, then Redis ends.
-    for (const part of parts.reverse()) await part.stop(stopTasks && stopping.signal.aborted);
+    // The newest first: the API takes no more requests, the worker finishes its writes, then Redis ends. What tasks say
+    // last goes to the API's logs: where they stop too, it waits for the worker.
+    const withTasks = stopTasks && stopping.signal.aborted;
+    const order = parts.reverse();
+    const worker = withTasks ? order.filter(({ name }) => name === 'worker') : [];
+    for (const part of [...worker, ...order.filter((one) => !worker.includes(one))]) await part.stop(withTasks);
     lock.release();
   }
   say('Longshore has stopped.');
@@ -110,6 +115,7 @@ async function startRedis(settings: Settings, parts: Part[], say: Say): Promise<
   };
   const kept = await keepRunning('Redis', launch, say);
   parts.push({
+    name: 'redis',
     stop: async () => {
       await kept.stop();
       forgetProcess(dataDir, 'redis');
@@ -142,6 +148,7 @@ async function startRole(name: 'api' | 'worker', settings: Settings, redisUrl: s
   const launch = () => launchRole({ name, settings, redisUrl, log, say, onProcess });
   const kept = await keepRunning(name === 'api' ? 'API' : 'Worker', launch, say);
   return {
+    name,
     stop: async (stopTasks) => {
       await kept.stop({ stopTasks });
       forgetProcess(dataDir, name);

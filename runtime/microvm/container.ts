@@ -17,7 +17,8 @@ import type { Context } from './context.ts';
 import { complaintOf, crun, optionsOf, type ProcessState, runInGuest, stateOf } from './crun.ts';
 import { imageFolder, pathsOf, slotDevice, volumeFolder } from './guest-paths.ts';
 import type { Image } from './image.ts';
-import { imagesOf, type Machine, note, update } from './machine.ts';
+import { killGroup, writeLimits } from './limits.ts';
+import { giveUp, imagesOf, type Machine, note, update } from './machine.ts';
 import { maxData } from './protocol.ts';
 import type { ContainerRecord, MachineRecord, RecordedMount } from './record.ts';
 import { signalNumber } from './signals.ts';
@@ -26,6 +27,8 @@ import { resolveUser } from './users.ts';
 
 /** MS_RDONLY. Device nodes that an image brings are left to the control groups. */
 const READ_ONLY = 1;
+/** Milliseconds. */
+const KILL_PATIENCE = 30_000;
 /** Bytes of output. */
 export const defaultLogCapacity = 64 * 2 ** 20;
 
@@ -42,6 +45,7 @@ export async function createContainer(
   // One after the other: slots and volumes are shared.
   return await machine.turns(async () => {
     checkCancelled(signal);
+    refuseDead(machine, 'create');
     const existing = machine.record.containers[config.name];
     if (existing) return handleOf(config.sandboxId, existing);
     try {
@@ -50,6 +54,11 @@ export async function createContainer(
       throw error instanceof AgentError ? new DriverError('create', error.message, { cause: error }) : error;
     }
   });
+}
+
+/** Nothing will ever run there: trying again is of no use. @throws DriverError */
+function refuseDead({ record }: Machine, kind: 'create' | 'start'): void {
+  if (record.ended) throw new DriverError(kind, record.ended.reason);
 }
 
 function handleOf(sandboxId: string, { id, name }: ContainerRecord): ContainerHandle {
@@ -223,6 +232,7 @@ export async function startContainer(
   { again = false }: { readonly again?: boolean } = {},
 ): Promise<{ readonly startedAt: number }> {
   const { machine, container } = findContainer(context, handle);
+  refuseDead(machine, 'start');
   const { agent } = machine;
   const paths = pathsOf(container.id);
   const before = await processOf(machine, container);
@@ -398,9 +408,28 @@ export async function stopContainer(context: Context, handle: ContainerHandle, g
   await machine.agent.call('signal', container.id, signalNumber(container.stopSignal));
   const timer = new AbortController();
   const grace = delay(Math.max(0, Math.ceil(graceSeconds)) * 1000, false, { signal: timer.signal }).catch(() => false);
-  if (!(await Promise.race([ended, grace]))) await machine.agent.call('signal', container.id, 9).catch(ignoreGone);
+  if (!(await Promise.race([ended, grace]))) await killContainer(machine, container, ended);
   timer.abort();
   await ended;
+}
+
+/** Its machine is given up when even that takes too long: its end is certain. */
+async function killContainer(machine: Machine, { id }: ContainerRecord, ended: Promise<unknown>): Promise<void> {
+  const { agent } = machine;
+  const timer = setTimeout(
+    () => giveUp(machine, `a container could not be killed in ${KILL_PATIENCE / 1000} seconds`),
+    KILL_PATIENCE,
+  );
+  try {
+    await agent.call('signal', id, 9).catch(ignoreGone);
+    const soon = await Promise.race([ended, delay(1000, false, { ref: false })]);
+    if (soon) return;
+    await killGroup(agent, id).catch(ignoreGone);
+    await ended;
+    await writeLimits(agent, machine.record.sandbox?.limits ?? {}).catch(ignoreGone);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export async function removeContainer(context: Context, handle: ContainerHandle): Promise<void> {

@@ -37,8 +37,9 @@ export async function openImageCache(folder: string, limit: number): Promise<Ima
     const text = await readFile(describedIn(key), 'utf8').catch(ignoreAbsent);
     if (text === undefined) return undefined;
     const now = new Date();
-    await utimes(fileOf(key), now, now).catch(ignoreAbsent);
-    return JSON.parse(text) as Image;
+    // A description alone is none.
+    const there = await utimes(fileOf(key), now, now).then(() => true, ignoreAbsent);
+    return there ? (JSON.parse(text) as Image) : undefined;
   };
 
   const make = async (image: Image, files: () => Promise<Readable>) => {

@@ -27,8 +27,8 @@ export interface Machine {
   /** Containers that were stopped or removed here, by id: their end is nobody's fault. */
   readonly stopped: Set<string>;
   closing: boolean;
-  /** It was given up for not answering. */
-  silent: boolean;
+  /** Why it was given up while it seemed to run. */
+  givenUp?: string;
 }
 
 /** Milliseconds. */
@@ -149,7 +149,6 @@ export function deadMachine({ owner }: Pick<Context, 'owner'>, folder: string, r
     turns: createTurns(),
     stopped: new Set(),
     closing: false,
-    silent: false,
   };
 }
 
@@ -181,12 +180,11 @@ async function joinMachine(context: Context, { folder, record, monitor, patience
     agent,
     record,
     ended: Promise.race([monitor.ended, agentLost(agent)]).then(async (why) =>
-      noteEnd(context, machine, machine.silent ? `it did not answer for ${PING_PATIENCE / 1000} seconds` : why),
+      noteEnd(context, machine, machine.givenUp ?? why),
     ),
     turns: createTurns(),
     stopped: new Set(),
     closing: false,
-    silent: false,
   };
   watch(machine);
   return machine;
@@ -238,8 +236,7 @@ function lastWords(console: string): string {
 function watch(machine: Machine): void {
   const timer = setInterval(async () => {
     const patience = setTimeout(() => {
-      machine.silent = true;
-      machine.agent.close();
+      giveUp(machine, `it did not answer for ${PING_PATIENCE / 1000} seconds`);
     }, PING_PATIENCE);
     // What is wrong shows in how the connection ends.
     await setClock(machine.agent).catch(() => {});
@@ -267,6 +264,12 @@ export async function note(machine: Machine, change: (record: MachineRecord) => 
     if (error.code !== 'ENOSPC' && error.code !== 'ENOENT') throw error;
     machine.record = change(machine.record);
   });
+}
+
+/** Ends it from outside, whatever it does. */
+export function giveUp(machine: Machine, why: string): void {
+  machine.givenUp = why;
+  machine.agent.close();
 }
 
 /** Lets go of it: it runs on, and its end is no matter of this process. */

@@ -19,8 +19,8 @@ const PROGRAM = '/usr/bin/qemu-system-x86_64';
 const SLOTS = 10;
 /** Milliseconds until QEMU must answer after it was started. */
 const PATIENCE = 20_000;
-/** Milliseconds without an answer. */
-const BUSY_AFTER = 5000;
+/** Milliseconds without an answer: another host has the line, or this one is very busy. */
+const BUSY_AFTER = 10_000;
 /** Descriptors that the jail hands over, or takes: folders. */
 const fds = { state: 3, folder: 4, tap: 10, line: 20, qmp: 30, files: 40 } as const;
 const everyLine = Array.from({ length: lines }, (_, line) => line);
@@ -317,7 +317,11 @@ function monitorOf(folder: string, qmp: Qmp, said?: Said): Monitor & { readonly 
   return {
     qmp,
     ended,
-    connect: async (line) => await connectIn(folder, `line-${line}`),
+    connect: async (line) =>
+      await connectIn(folder, `line-${line}`).catch((cause: unknown) => {
+        if (!isNobodyThere(cause)) throw cause;
+        throw new DriverError('engine', 'The virtual machine monitor has ended.', { cause });
+      }),
     async insert(slot, file) {
       const name = `image-${slot}`;
       await qmp.run('blockdev-add', {

@@ -5,7 +5,7 @@ import { containerState } from './container.ts';
 import type { Context } from './context.ts';
 import { endLeftOvers } from './exec.ts';
 import { attachMachine, deadMachine, destroyMachine, type Machine, sandboxOf } from './machine.ts';
-import { killProcessesOf, machineName } from './processes.ts';
+import { killProcessesOf, machineName, processesOf } from './processes.ts';
 import { type MachineRecord, machineFolders, readRecord, writeRecord } from './record.ts';
 
 export async function takeBack(context: Context): Promise<void> {
@@ -31,9 +31,13 @@ export async function takeBack(context: Context): Promise<void> {
 }
 
 async function recordEnd({ owner }: Context, folder: string, record: MachineRecord): Promise<MachineRecord> {
-  await killProcessesOf(machineName(owner, record.address));
+  const name = machineName(owner, record.address);
+  const runs = (await processesOf(name)).length > 0;
+  await killProcessesOf(name);
   if (record.ended) return record;
-  const reason = 'the virtual machine ended while no worker was there';
+  const reason = runs
+    ? 'the virtual machine did not answer the worker that came back'
+    : 'the virtual machine ended while no worker was there';
   const ended = { ...record, ended: { reason, at: Date.now() } };
   await writeRecord(folder, ended);
   return ended;

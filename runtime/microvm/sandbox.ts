@@ -6,7 +6,8 @@ import { DriverError, type Limits, type Sandbox, type SandboxConfig } from '../d
 import { readResolvers } from '../resolvers.ts';
 import { AgentError } from './agent.ts';
 import type { Context } from './context.ts';
-import { etc, scratchDevice, taskGroup, volumeFolder } from './guest-paths.ts';
+import { etc, scratchDevice, volumeFolder } from './guest-paths.ts';
+import { writeLimits } from './limits.ts';
 import { destroyMachine, formatScratch, leave, type Machine, sandboxOf, setClock, update } from './machine.ts';
 import type { MachineSize } from './vmm.ts';
 import { attachVolumes, checkVolume, detachVolumes } from './volumes.ts';
@@ -53,7 +54,7 @@ export async function takeMachine(context: Context, machine: Machine, config: Sa
       agent.call('hostname', hostname),
       agent.call('network', macAddressOf(address), address, facts.prefixLength, facts.gateway),
       writeEtc(machine, hostname),
-      writeLimits(machine, limits),
+      writeLimits(agent, limits),
     ]);
     await Promise.all([
       agent.call('mount', scratchDevice, '/scratch', 'ext4', mountFlags, ''),
@@ -90,18 +91,6 @@ async function writeEtc({ agent, address }: Machine, hostname: string): Promise<
     agent.call('mkdir', etc, 0o755),
     ...Object.entries(files).map(([name, text]) => agent.call('write', `${etc}/${name}`, 0o644, text)),
   ]);
-}
-
-/** Over all containers together; what the machine has besides is not theirs. */
-async function writeLimits({ agent }: Machine, { cpus, memory, pids }: Limits): Promise<void> {
-  const files = {
-    ...(memory === undefined ? {} : { 'memory.max': String(memory) }),
-    ...(cpus === undefined ? {} : { 'cpu.max': `${Math.max(1000, Math.round(cpus * 100_000))} 100000` }),
-    ...(pids === undefined ? {} : { 'pids.max': String(pids) }),
-  };
-  await Promise.all(
-    Object.entries(files).map(([file, value]) => agent.call('write', `${taskGroup}/${file}`, 0, value)),
-  );
 }
 
 /** As `sysctl -w` reads names: dots are slashes, and a slash is a dot in the name of an interface. */

@@ -36,9 +36,10 @@ export async function readStats(context: Context, handle: ContainerHandle): Prom
       'pids.current',
       'io.stat',
     ];
-    const [group, host, interfaces] = await Promise.all([
+    const [group, uptime, statistics, interfaces] = await Promise.all([
       // Not every kernel has all of them.
       Promise.all(inGroup.map(async (file) => await read(file).catch(unlessGone))),
+      readGuest('/proc/uptime'),
       readGuest('/proc/stat'),
       readGuest('/proc/net/dev'),
     ]);
@@ -49,7 +50,7 @@ export async function readStats(context: Context, handle: ContainerHandle): Prom
     return {
       at: Date.now(),
       cpuNanoseconds: numberIn(cpu, 'usage_usec') * 1000,
-      cpu: cpuDetails(cpu, host),
+      cpu: cpuDetails(cpu, uptime, statistics),
       // Page cache that can be dropped at any time is not counted, as `docker stats` does.
       memoryBytes: Math.max(0, usage - (figures.inactive_file ?? 0)),
       ...(limit && Number.isFinite(memoryLimit) ? { memoryLimitBytes: memoryLimit } : {}),
@@ -81,23 +82,14 @@ function numberIn(text: string, name: string): number {
   return figuresOf(text)[name] ?? 0;
 }
 
-/** /proc/stat counts in hundredths of a second: https://docs.kernel.org/filesystems/proc.html */
-function cpuDetails(group: string, host: string): CpuDetails {
-  const used = (line: string) => {
-    // Guests' time is in the user's already.
-    const [user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0, steal = 0] = line
-      .split(/\s+/)
-      .slice(1)
-      .map((ticks) => Number(ticks) * 10_000_000);
-    return user + nice + system + idle + wait + irq + soft + steal;
-  };
-  const lines = host.split('\n');
-  const cores = lines.filter((line) => /^cpu\d/.test(line)).length;
+/** A guest's clock goes on while its processors wait for the host's, so what the machine has is time times processors. */
+function cpuDetails(group: string, uptime: string, statistics: string): CpuDetails {
+  const cores = statistics.split('\n').filter((line) => /^cpu\d/.test(line)).length;
   const [periods, throttledPeriods] = [numberIn(group, 'nr_periods'), numberIn(group, 'nr_throttled')];
   return {
     inUserMode: numberIn(group, 'user_usec') * 1000,
     inKernelMode: numberIn(group, 'system_usec') * 1000,
-    ofHost: used(lines.find((line) => line.startsWith('cpu ')) ?? ''),
+    ofHost: Math.round(Number(uptime.split(' ')[0]) * cores * 1e9),
     cores,
     throttling: { periods, throttledPeriods, throttledTime: numberIn(group, 'throttled_usec') * 1000 },
   };

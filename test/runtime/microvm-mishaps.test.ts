@@ -69,6 +69,27 @@ describe.skipIf(missing !== undefined)(`a machine that goes wrong ${missing ?? '
     expect(await driver.waitContainer(handle)).toMatchObject({ exitCode: 4 });
   });
 
+  it('one that was killed is no place for another container, which is told why', async () => {
+    const { handle, address } = await machines.run('sleep 1000');
+    for (const pid of await processesOf(machines.nameOf(address))) process.kill(pid, 'SIGKILL');
+    expect(await driver.waitContainer(handle)).toMatchObject({ exitCode: 137 });
+    const other = driver.createContainer(plainContainer(handle.sandboxId, 'other', machines.image));
+    await expect(other).rejects.toMatchObject({
+      kind: 'create',
+      message: 'the virtual machine ended: QEMU was ended by SIGKILL',
+    });
+  });
+
+  it('a fork bomb ends when it is stopped', async () => {
+    const { handle } = await machines.run('f() { f | f & }; f; echo begun; sleep 1000', {
+      limits: { cpus: 0.25, memory: 512 * MiB },
+    });
+    for await (const { data } of driver.logs(handle, { follow: true }))
+      if (Buffer.from(data).toString().includes('begun')) break;
+    await driver.stopContainer(handle, 1);
+    expect(await driver.waitContainer(handle)).toMatchObject({ exitCode: 137 });
+  });
+
   it('output as fast as the container can write arrives whole and in order', async () => {
     const { handle } = await machines.run('seq 100000');
     expect(await outputOf(driver, handle)).toBe(
