@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Driver } from '../../runtime/driver.ts';
+import { chooseAcceleration } from '../../runtime/microvm/acceleration.ts';
 import { prepareGuest } from '../../runtime/microvm/guest.ts';
 import { openQemu } from '../../runtime/microvm/qemu.ts';
 import { openSnapshots } from '../../runtime/microvm/snapshot.ts';
@@ -74,7 +75,8 @@ describe.skipIf(missing !== undefined)(`machines on a host that has more to do $
   it('of several sizes boot at the same time for their snapshots', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'longshore-snapshots-'));
     onTestFinished(() => rm(folder, { recursive: true }));
-    const vmm = await openQemu({ guest: await prepareGuest(machineCache), acceleration: 'tcg' });
+    const guest = await prepareGuest(machineCache);
+    const vmm = await openQemu({ guest, acceleration: await chooseAcceleration(guest) });
     const one = openSnapshots(vmm, folder);
     const another = openSnapshots(vmm, folder);
     const sizes = [256, 288, 320].map((memory) => ({ cpus: 1, memory }));

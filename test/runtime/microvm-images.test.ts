@@ -38,7 +38,7 @@ it.skipIf(noEngine !== undefined)(`an image that the engine cannot export is giv
     kind: 'create',
     message: 'The engine sent nothing of the image for 1 seconds.',
   });
-  await vi.waitUntil(async () => (await exportsOf(owner)) === '');
+  await vi.waitUntil(async () => (await exportsOf(owner)) === '', { timeout: 30_000 });
 });
 
 async function exportsOf(owner: string): Promise<string> {

@@ -60,7 +60,8 @@ describe.skipIf(missing !== undefined)(`a machine that goes wrong ${missing ?? '
     const config = { hostname: 'task', limits: {}, labels: {}, id: machines.newId() };
     const first = await driver.createSandbox(config);
     for (const pid of await processesOf(machines.nameOf(first.ipv4Address))) process.kill(pid, 'SIGKILL');
-    await vi.waitUntil(async () => (await driver.createSandbox(config)).ipv4Address !== first.ipv4Address);
+    const replaced = async () => (await driver.createSandbox(config)).ipv4Address !== first.ipv4Address;
+    await vi.waitUntil(replaced, { timeout: 60_000 });
     const handle = await driver.createContainer({
       ...plainContainer(config.id, 'main', machines.image),
       command: ['sh', '-c', 'exit 4'],

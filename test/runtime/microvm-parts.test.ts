@@ -174,7 +174,7 @@ it('processes are found by the name of their machine, not by their user', async 
   const [one, other] = [start(name), start(`${name}0`)];
   onTestFinished(() => void other.kill());
   const ended = once(one, 'exit');
-  await vi.waitUntil(async () => (await processesOf(name)).includes(one.pid ?? 0));
+  await vi.waitUntil(async () => (await processesOf(name)).includes(one.pid ?? 0), { timeout: 30_000 });
   await killProcessesOf(name);
   expect(await ended).toEqual([null, 'SIGKILL']);
   expect(await processesOf(`${name}0`)).toEqual([other.pid]);

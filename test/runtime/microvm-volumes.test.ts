@@ -86,7 +86,7 @@ describe.skipIf(missing !== undefined)(`volumes outside of a machine ${missing ?
       const exit = await driver.waitContainer(handle);
       expect(exit).toMatchObject({ exitCode: 137, oomKilled: false });
       expect(exit.error).toContain('the server of its directories ended (signal 9)');
-      await vi.waitUntil(() => servers.every((pid) => parentOf(pid) === undefined));
+      await vi.waitUntil(() => servers.every((pid) => parentOf(pid) === undefined), { timeout: 30_000 });
     });
 
     it('leave no server behind when the machine is killed', async () => {
@@ -95,7 +95,7 @@ describe.skipIf(missing !== undefined)(`volumes outside of a machine ${missing ?
       const below = await processesInside(monitor);
       process.kill(monitor, 'SIGKILL');
       expect(await driver.waitContainer(handle)).toMatchObject({ exitCode: 137 });
-      await vi.waitUntil(() => below.every((pid) => parentOf(pid) === undefined));
+      await vi.waitUntil(() => below.every((pid) => parentOf(pid) === undefined), { timeout: 30_000 });
     });
   });
 

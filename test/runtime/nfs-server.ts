@@ -2,12 +2,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdirSync, statfsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { vi } from 'vitest';
+import { packageRoot } from '../../core/package-root.ts';
 import { findProgram } from '../../scripts/programs.ts';
 
 export interface NfsServer {
@@ -19,15 +20,22 @@ export interface NfsServer {
   stop(): Promise<void>;
 }
 
+/** Not with other temporary files: what lies in memory cannot be exported. */
+const place = join(packageRoot, 'node_modules', '.cache');
+/** Types of file systems that can: ext4, XFS, Btrfs. https://man7.org/linux/man-pages/man2/statfs.2.html */
+const exportable: readonly number[] = [0xef53, 0x58465342, 0x9123683e];
+
 /** Why there can be none; undefined: there can. */
 export function nfsServerMissing(): string | undefined {
-  return findProgram('ganesha.nfsd') === undefined ? 'not installed: nfs-ganesha, nfs-ganesha-vfs' : undefined;
+  if (findProgram('ganesha.nfsd') === undefined) return 'not installed: nfs-ganesha, nfs-ganesha-vfs';
+  mkdirSync(place, { recursive: true });
+  return exportable.includes(statfsSync(place).type) ? undefined : `no file system to export: ${place}`;
 }
 
 const run = promisify(execFile);
 
 export async function startNfsServer(): Promise<NfsServer> {
-  const home = await mkdtemp(join(tmpdir(), 'longshore-nfs-'));
+  const home = await mkdtemp(join(place, 'longshore-nfs-'));
   const folder = join(home, 'exported');
   await mkdir(folder);
   await mkdir(join(home, 'state'));
