@@ -1,5 +1,5 @@
 /** An NFS server on a host of its own: a network namespace beside this one. */
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, statfsSync } from 'node:fs';
@@ -28,6 +28,9 @@ const exportable: readonly number[] = [0xef53, 0x58465342, 0x9123683e];
 /** Why there can be none; undefined: there can. */
 export function nfsServerMissing(): string | undefined {
   if (findProgram('ganesha.nfsd') === undefined) return 'not installed: nfs-ganesha, nfs-ganesha-vfs';
+  const version = /= V(\d+)\./.exec(spawnSync('ganesha.nfsd', ['-v'], { encoding: 'utf8' }).stdout)?.[1];
+  // With this configuration a later one (6.5 was tried) exports nothing.
+  if (version !== '4') return `nfs-ganesha is version ${version}, and what is known here is how to set up version 4`;
   mkdirSync(place, { recursive: true });
   return exportable.includes(statfsSync(place).type) ? undefined : `no file system to export: ${place}`;
 }
