@@ -110,12 +110,12 @@ export async function openQemu({ guest, acceleration }: QemuOptions): Promise<Vm
       stdio: ['ignore', 'ignore', 'pipe', state ?? 'ignore', ...folders],
     });
     let text = '';
-    const lines = () =>
+    const spoken = () =>
       text
         .trim()
         .split('\n')
         .filter((line) => !line.includes(': warning: '));
-    const said: Said = { words: () => lines().at(-1) ?? '', ended: false, how: '' };
+    const said: Said = { words: () => spoken().at(-1) ?? '', ended: false, how: '' };
     child.stderr?.setEncoding('utf8').on('data', (part: string) => {
       text = (text + part).slice(-4000);
     });
