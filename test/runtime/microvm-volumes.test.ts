@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Driver, VolumeConfig } from '../../runtime/driver.ts';
 import { processesOf } from '../../runtime/microvm/processes.ts';
+import { commandLine, processTree } from '../../scripts/bench/process-facts.ts';
 import { engineMissing } from './images.ts';
 import { machinesMissing, openMachines, outputOf, type TestMachines } from './machines.ts';
 import { type NfsServer, nfsServerMissing, startNfsServer } from './nfs-server.ts';
-import { parentOf, processesInside, programOf } from './process-tree.ts';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 });
 
@@ -77,7 +77,7 @@ describe.skipIf(missing !== undefined)(`volumes outside of a machine ${missing ?
     it('end the machine when their server ends, which has no rights but those over files', async () => {
       const { handle, address } = await machines.run('sleep 1000', { volumes: [directory('a')] });
       const [monitor = 0] = await processesOf(machines.nameOf(address));
-      const servers = (await processesInside(monitor)).filter((pid) => programOf(pid).endsWith('/virtiofsd'));
+      const servers = processTree(monitor).filter((pid) => commandLine(pid).split(' ')[0]?.endsWith('/virtiofsd'));
       expect(servers).not.toEqual([]);
       const privileges = await Promise.all(servers.map((pid) => readFile(`/proc/${pid}/status`, 'utf8')));
       // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETGID, SETUID, SETFCAP and DAC_READ_SEARCH.
@@ -86,16 +86,16 @@ describe.skipIf(missing !== undefined)(`volumes outside of a machine ${missing ?
       const exit = await driver.waitContainer(handle);
       expect(exit).toMatchObject({ exitCode: 137, oomKilled: false });
       expect(exit.error).toContain('the server of its directories ended (signal 9)');
-      await vi.waitUntil(() => servers.every((pid) => parentOf(pid) === undefined), { timeout: 30_000 });
+      await vi.waitUntil(() => servers.every((pid) => commandLine(pid) === ''), { timeout: 30_000 });
     });
 
     it('leave no server behind when the machine is killed', async () => {
       const { handle, address } = await machines.run('sleep 1000', { volumes: [directory('a')] });
       const [monitor = 0] = await processesOf(machines.nameOf(address));
-      const below = await processesInside(monitor);
+      const below = processTree(monitor);
       process.kill(monitor, 'SIGKILL');
       expect(await driver.waitContainer(handle)).toMatchObject({ exitCode: 137 });
-      await vi.waitUntil(() => below.every((pid) => parentOf(pid) === undefined), { timeout: 30_000 });
+      await vi.waitUntil(() => below.every((pid) => commandLine(pid) === ''), { timeout: 30_000 });
     });
   });
 
