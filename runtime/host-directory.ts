@@ -16,9 +16,15 @@ export function wrongPath(path: string, subPath: SubPath): string | undefined {
   return bad === undefined ? undefined : `"${bad}" is not the name of a folder`;
 }
 
-/** Where it leads. @throws DriverError kind volume */
-export async function resolved(path: string): Promise<string> {
-  return await realpath(path).catch(unusable);
+/**
+ * Where a directory leads, when containers may see that. `keepOut` is meant by its own paths and by where they lead.
+ * @throws DriverError kind volume
+ */
+export async function permitted(path: string, keepOut: readonly string[]): Promise<string> {
+  const real = await realpath(path).catch(unusable);
+  const led = await Promise.all(keepOut.map(async (each) => await realpath(each).catch(() => each)));
+  refuse(real, [...keepOut, ...led]);
+  return real;
 }
 
 function unusable(cause: unknown): never {

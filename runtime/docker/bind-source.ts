@@ -1,6 +1,6 @@
 /** Which path of the host the engine binds into a container. */
 import { DriverError, type VolumeConfig } from '../driver.ts';
-import { openBelow, refuse, resolved, wrongPath } from '../host-directory.ts';
+import { openBelow, permitted, refuse, wrongPath } from '../host-directory.ts';
 import { bindFolder, boundPlace } from './bound-folders.ts';
 import type { Context } from './context.ts';
 
@@ -16,7 +16,7 @@ export async function bindSource(context: Context, sandboxId: string, volume: Di
   const wrong = wrongPath(path, subPath);
   if (wrong) throw new DriverError('volume', `${wrong}.`);
   if (!context.facts.sameHost) {
-    refuse(path, keepOut(context, []));
+    refuse(path, keepOut(context));
     if (subPath.length > 0)
       throw new DriverError(
         'volume',
@@ -24,11 +24,7 @@ export async function bindSource(context: Context, sandboxId: string, volume: Di
       );
     return path;
   }
-  const real = await resolved(path);
-  const resolvedKeepOut = await Promise.all(
-    context.keepOut.map(async (each) => await resolved(each).catch(() => each)),
-  );
-  refuse(real, keepOut(context, resolvedKeepOut));
+  const real = await permitted(path, keepOut(context));
   if (subPath.length === 0) return real;
   if (process.geteuid?.() !== 0)
     throw new DriverError('volume', 'A folder below the directory can be mounted only by a worker that runs as root.');
@@ -43,7 +39,7 @@ export async function bindSource(context: Context, sandboxId: string, volume: Di
   }
 }
 
-function keepOut({ facts, engine, keepOut: own }: Context, more: readonly string[]): readonly string[] {
+function keepOut({ facts, engine, keepOut: own }: Context): readonly string[] {
   const socket = engine.unixSocket ? [engine.address.slice('unix://'.length)] : [];
-  return [facts.rootDirectory, ...socket, ...own, ...more];
+  return [facts.rootDirectory, ...socket, ...own];
 }

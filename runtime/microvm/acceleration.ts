@@ -3,9 +3,10 @@
  * all of them and still not run a guest's kernel. So one is booted, and given up when it is not there in time.
  */
 import { randomUUID } from 'node:crypto';
-import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Guest, prepareGuest } from './guest.ts';
+import { isThere } from './is-there.ts';
 import { openQemu } from './qemu.ts';
 import { bootAndSave } from './snapshot.ts';
 
@@ -32,10 +33,7 @@ export async function findAcceleration(cacheDir: string): Promise<Acceleration> 
 }
 
 export async function hasKvm(): Promise<boolean> {
-  return await access('/dev/kvm').then(
-    () => true,
-    () => false,
-  );
+  return await isThere('/dev/kvm');
 }
 
 async function boots(guest: Guest): Promise<boolean> {

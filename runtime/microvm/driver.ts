@@ -193,7 +193,9 @@ export function createMicrovmDriver(options: MicrovmDriverOptions): Driver {
     },
 
     capabilities: async () => {
-      const [context, missing] = [await opening, await whatIsMissing()];
+      const context = await opening;
+      // One that is open has its rules.
+      const missing = [...(await whatIsMissing()), ...(context ? [] : await whyNoPackets())];
       if (context || missing.some((one) => one !== noKvm))
         return capabilitiesOf(context, missing, context?.vmm.acceleration);
       try {
@@ -341,6 +343,5 @@ async function whatIsMissing(): Promise<readonly string[]> {
       ? ['qemu-system-x86 is not installed; `longshore start` with this runtime installs it.']
       : []),
     ...((await hasKvm()) ? [] : [noKvm]),
-    ...(await whyNoPackets()),
   ];
 }

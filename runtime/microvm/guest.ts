@@ -3,19 +3,23 @@
  * else. Made once for everything that shapes it and kept in a folder of its own; built from source on this host.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { access, mkdir, readdir, readFile, realpath, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DriverError } from '../driver.ts';
 import { runProgram } from './commands.ts';
 import { type CpioEntry, cpioOf } from './cpio.ts';
-import { findKernel, type Kernel, unpackKernel } from './kernel.ts';
+import { isThere } from './is-there.ts';
+import { findKernel, type Kernel, type KernelModules, modulesOf, unpackKernel } from './kernel.ts';
 import { removeStale } from './stale.ts';
 
 export interface Guest {
   /** Changes with everything in it. */
   readonly identity: string;
-  /** Holds `kernel` and `kernel-packed`, the same as its package has it, `initramfs`, `modules`, `read-only-memory.so` and `empty`, a disk that stands for one to come. */
+  /**
+   * Holds `kernel` and `kernel-packed`, the same as its package has it, `initramfs`, `modules`, `read-only-memory.so` and
+   * `empty`, a disk that stands for one to come.
+   */
   readonly folder: string;
   /** The program that monitors are started by. */
   readonly jail: string;
@@ -59,8 +63,9 @@ export async function prepareGuest(folder: string): Promise<Guest> {
     const agent = await readFile(join(work, 'agent'));
     await writeFile(join(work, 'kernel'), await unpackKernel(kernel.packed));
     await writeFile(join(work, 'kernel-packed'), kernel.packed);
-    await writeVolumeModules(work, kernel);
-    await writeFile(join(work, 'initramfs'), cpioOf(await contents(kernel, agent, programs, init)));
+    const modules = await modulesOf(kernel);
+    await writeVolumeModules(work, modules);
+    await writeFile(join(work, 'initramfs'), cpioOf(await contents(modules, agent, programs, init)));
     await writeFile(join(work, 'empty'), '');
     // Larger than any disk that may take its place: a guest keeps the size that it saw first.
     await truncate(join(work, 'empty'), 2 ** 40);
@@ -75,8 +80,8 @@ export async function prepareGuest(folder: string): Promise<Guest> {
 }
 
 /** Of use to few machines, so not in the memory of all: a folder for each kind, its files named in their order. */
-async function writeVolumeModules(work: string, { volumeModules }: Kernel): Promise<void> {
-  for (const [kind, modules] of Object.entries(volumeModules)) {
+async function writeVolumeModules(work: string, { forVolumes }: KernelModules): Promise<void> {
+  for (const [kind, modules] of Object.entries(forVolumes)) {
     const folder = join(work, 'modules', kind);
     await mkdir(folder, { recursive: true });
     for (const [index, { name, data }] of modules.entries())
@@ -87,7 +92,7 @@ async function writeVolumeModules(work: string, { volumeModules }: Kernel): Prom
 /** What a machine's kernel lacks for volumes of a kind, in the order in which it is to be loaded. */
 export async function volumeModules(
   { folder }: Guest,
-  kind: keyof Kernel['volumeModules'],
+  kind: keyof KernelModules['forVolumes'],
 ): Promise<readonly Buffer[]> {
   const home = join(folder, 'modules', kind);
   const names = (await readdir(home)).sort();
@@ -121,7 +126,7 @@ async function compile(source: string, work: string): Promise<void> {
 }
 
 async function contents(
-  kernel: Kernel,
+  modules: KernelModules,
   agent: Buffer,
   programs: readonly string[],
   init: string,
@@ -141,8 +146,8 @@ async function contents(
     file('bin/crun', await readFile(crun)),
     file('bin/tini', await readFile(init)),
     ...(await Promise.all(libraries.map(async (path) => file(path.slice(1), await readFile(path))))),
-    file('modules/list', Buffer.from(`${kernel.modules.map(({ name }) => name).join('\n')}\n`)),
-    ...kernel.modules.map(({ name, data }) => file(`modules/${name}`, data)),
+    file('modules/list', Buffer.from(`${modules.always.map(({ name }) => name).join('\n')}\n`)),
+    ...modules.always.map(({ name, data }) => file(`modules/${name}`, data)),
   ];
 }
 
@@ -170,11 +175,4 @@ async function hashOf(source: string, kernel: Kernel, files: readonly string[]):
       hash.update(name).update(await readFile(join(source, folder, name)));
   for (const file of files) hash.update(file).update(await readFile(file));
   return hash.digest('hex').slice(0, 20);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,7 @@
 /** Bridges of this host that lead out of it, unlike those that only join what runs on it. */
-import { access, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isThere } from './is-there.ts';
 
 const FOLDER = '/sys/class/net';
 
@@ -23,11 +24,4 @@ export async function uplinkBridges(): Promise<readonly string[]> {
 async function leadsOut(port: string): Promise<boolean> {
   const about = await readFile(join(FOLDER, port, 'uevent'), 'utf8').catch(() => '');
   return about.includes('DEVTYPE=') || (await isThere(join(FOLDER, port, 'device')));
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

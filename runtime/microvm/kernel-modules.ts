@@ -10,27 +10,31 @@ export interface KernelModule {
   readonly data: Buffer;
 }
 
-/** In an order in which they can be loaded; what the kernel has built in is left out. @throws DriverError kind engine */
-export async function readModules(
+/**
+ * Brings modules by their names, in an order in which they can be loaded; what the kernel has built in is left out.
+ * @throws DriverError kind engine
+ */
+export async function openModules(
   root: string,
   release: string,
-  names: readonly string[],
-): Promise<readonly KernelModule[]> {
+): Promise<(names: readonly string[]) => Promise<readonly KernelModule[]>> {
   const folder = await modulesFolder(root, release);
   const files = new Map((await filesIn(folder)).map((path) => [moduleName(path), path]));
   const builtIn = new Set((await readFile(join(folder, 'modules.builtin'), 'utf8')).split('\n').map(moduleName));
-  const found = new Map<string, KernelModule>();
-  const add = async (name: string): Promise<void> => {
-    if (found.has(name) || builtIn.has(name)) return;
-    const path = files.get(name);
-    if (path === undefined) throw new DriverError('engine', `Kernel ${release} has no module ${name}.`);
-    const packed = await readFile(join(folder, path));
-    const data = (await unpack(packed)) ?? packed;
-    for (const needed of dependencies(data)) await add(needed);
-    found.set(name, { name: `${name}.ko`, data });
+  return async (names) => {
+    const found = new Map<string, KernelModule>();
+    const add = async (name: string): Promise<void> => {
+      if (found.has(name) || builtIn.has(name)) return;
+      const path = files.get(name);
+      if (path === undefined) throw new DriverError('engine', `Kernel ${release} has no module ${name}.`);
+      const packed = await readFile(join(folder, path));
+      const data = (await unpack(packed)) ?? packed;
+      for (const needed of dependencies(data)) await add(needed);
+      found.set(name, { name: `${name}.ko`, data });
+    };
+    for (const name of names) await add(name);
+    return [...found.values()];
   };
-  for (const name of names) await add(name);
-  return [...found.values()];
 }
 
 /** Distributions have it in either place. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path';
 import { DriverError } from '../driver.ts';
 import { runProgram } from './commands.ts';
-import { type KernelModule, readModules } from './kernel-modules.ts';
+import { type KernelModule, openModules } from './kernel-modules.ts';
 import { unpack } from './unpack.ts';
 
 /** Debian's, and Ubuntu's. */
@@ -20,10 +20,15 @@ export interface Kernel {
   readonly release: string;
   /** As in the package. */
   readonly packed: Buffer;
-  /** In the order in which they are loaded. */
-  readonly modules: readonly KernelModule[];
-  /** Those of volumes, without the ones that are loaded anyway. */
-  readonly volumeModules: Readonly<Record<keyof typeof forVolumes, readonly KernelModule[]>>;
+  /** Where its packages are unpacked. */
+  readonly root: string;
+}
+
+/** Each in an order in which they can be loaded. */
+export interface KernelModules {
+  readonly always: readonly KernelModule[];
+  /** Without those that are loaded always. */
+  readonly forVolumes: Readonly<Record<keyof typeof forVolumes, readonly KernelModule[]>>;
 }
 
 /** Brings the packages to `folder` when no kernel is there. @throws DriverError kind engine */
@@ -31,15 +36,18 @@ export async function findKernel(folder: string): Promise<Kernel> {
   const release = (await newestRelease(folder)) ?? (await fetchKernel(folder));
   const root = join(folder, release);
   const packed = await readFile(join(root, 'boot', `vmlinuz-${release}`));
-  const modules = await readModules(root, release, always);
+  return { release, packed, root };
+}
+
+/** Reading and unpacking them takes its time: only for who builds a guest. @throws DriverError kind engine */
+export async function modulesOf({ root, release }: Kernel): Promise<KernelModules> {
+  const read = await openModules(root, release);
+  const modules = await read(always);
   const loaded = new Set(modules.map(({ name }) => name));
-  const besides = async (names: readonly string[]) =>
-    (await readModules(root, release, names)).filter(({ name }) => !loaded.has(name));
+  const besides = async (names: readonly string[]) => (await read(names)).filter(({ name }) => !loaded.has(name));
   return {
-    release,
-    packed,
-    modules,
-    volumeModules: { directory: await besides(forVolumes.directory), nfs: await besides(forVolumes.nfs) },
+    always: modules,
+    forVolumes: { directory: await besides(forVolumes.directory), nfs: await besides(forVolumes.nfs) },
   };
 }
 

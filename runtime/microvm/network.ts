@@ -3,7 +3,7 @@
  * containers: a machine's device is named after its address as a container's cable is.
  */
 import { createHash, randomInt } from 'node:crypto';
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { BlockList } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { namesOf } from '../docker/names.ts';
@@ -15,6 +15,7 @@ import type { Log } from '../log.ts';
 import { hostRoutes } from '../routes.ts';
 import { runProgram } from './commands.ts';
 import { uplinkBridges } from './host-bridges.ts';
+import { isThere } from './is-there.ts';
 
 export interface MachineNetwork {
   readonly bridge: string;
@@ -59,7 +60,7 @@ export async function openNetwork({ owner, range, groups, log }: NetworkOptions)
   }
   try {
     await forward();
-    await masquerade(owner, range, bridge);
+    await writeRules(owner, range, bridge);
     await passEngine('-I', bridge);
     const filter = await openPacketFilter({ names: namesOf(owner), bridge, range, log, groups });
     const timer = setInterval(() => {
@@ -77,7 +78,7 @@ export async function openNetwork({ owner, range, groups, log }: NetworkOptions)
     await passEngine('-I', bridge);
     const found = await runProgram('nft', ['list', 'chain', 'ip', tableOf(owner), 'postrouting']).catch(() => '');
     if (found !== '') return;
-    await masquerade(owner, range, bridge);
+    await writeRules(owner, range, bridge);
     log.warn({ table: tableOf(owner) }, 'the rules for the way out were gone and were made again');
   }
 }
@@ -129,10 +130,7 @@ export async function removeNetwork(owner: string): Promise<boolean> {
 }
 
 async function bridgeExists(bridge: string): Promise<boolean> {
-  return await access(`/sys/class/net/${bridge}/bridge`).then(
-    () => true,
-    () => false,
-  );
+  return await isThere(`/sys/class/net/${bridge}/bridge`);
 }
 
 async function forward(): Promise<void> {
@@ -144,7 +142,7 @@ async function forward(): Promise<void> {
  * What leaves the host carries the host's address. What else runs on the host behind a bridge, containers of others and
  * other installations' tasks, is not reached, and does not reach machines.
  */
-async function masquerade(owner: string, { subnet }: NetworkRange, bridge: string): Promise<void> {
+async function writeRules(owner: string, { subnet }: NetworkRange, bridge: string): Promise<void> {
   const uplinks = (await uplinkBridges()).map((name) => `"${name}"`).join(', ');
   const inner = (side: 'iif' | 'oif') =>
     `meta ${side}kind "bridge" ${side}name != { ${[`"${bridge}"`, uplinks].filter(Boolean).join(', ')} }`;

@@ -3,9 +3,10 @@
  * memory, each with a private copy of what it writes.
  */
 import { randomUUID } from 'node:crypto';
-import { access, chmod, chown, mkdir, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Agent, greetAgent } from './agent.ts';
+import { isThere } from './is-there.ts';
 import { killProcessesOf, uidOf } from './processes.ts';
 import type { MachineSize, Vmm } from './vmm.ts';
 import { warmUp } from './warm-up.ts';
@@ -134,11 +135,4 @@ export async function bootAndSave(vmm: Vmm, size: MachineSize, place: BootPlace)
     agent?.close();
     await killProcessesOf(name);
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -43,13 +43,13 @@ export async function readStats(context: Context, handle: ContainerHandle): Prom
       readGuest('/proc/stat'),
       readGuest('/proc/net/dev'),
     ]);
-    const [cpu = '', current, details = '', limit, peak, pids, io = ''] = group;
-    const figures = figuresOf(details);
+    const [cpuText = '', current, details = '', limit, peak, pids, io = ''] = group;
+    const [cpu, figures] = [figuresOf(cpuText), figuresOf(details)];
     const usage = Number(current) || 0;
     const memoryLimit = Number(limit);
     return {
       at: Date.now(),
-      cpuNanoseconds: numberIn(cpu, 'usage_usec') * 1000,
+      cpuNanoseconds: (cpu.usage_usec ?? 0) * 1000,
       cpu: cpuDetails(cpu, uptime, statistics),
       // Page cache that can be dropped at any time is not counted, as `docker stats` does.
       memoryBytes: Math.max(0, usage - (figures.inactive_file ?? 0)),
@@ -78,20 +78,16 @@ function figuresOf(text: string): Readonly<Record<string, number>> {
   return Object.fromEntries([...text.matchAll(/^(\w+) (\d+)$/gm)].map(([, name, value]) => [name, Number(value)]));
 }
 
-function numberIn(text: string, name: string): number {
-  return figuresOf(text)[name] ?? 0;
-}
-
 /** A guest's clock goes on while its processors wait for the host's, so what the machine has is time times processors. */
-function cpuDetails(group: string, uptime: string, statistics: string): CpuDetails {
+function cpuDetails(group: Readonly<Record<string, number>>, uptime: string, statistics: string): CpuDetails {
   const cores = statistics.split('\n').filter((line) => /^cpu\d/.test(line)).length;
-  const [periods, throttledPeriods] = [numberIn(group, 'nr_periods'), numberIn(group, 'nr_throttled')];
+  const [periods, throttledPeriods] = [group.nr_periods ?? 0, group.nr_throttled ?? 0];
   return {
-    inUserMode: numberIn(group, 'user_usec') * 1000,
-    inKernelMode: numberIn(group, 'system_usec') * 1000,
+    inUserMode: (group.user_usec ?? 0) * 1000,
+    inKernelMode: (group.system_usec ?? 0) * 1000,
     ofHost: Math.round(Number(uptime.split(' ')[0]) * cores * 1e9),
     cores,
-    throttling: { periods, throttledPeriods, throttledTime: numberIn(group, 'throttled_usec') * 1000 },
+    throttling: { periods, throttledPeriods, throttledTime: (group.throttled_usec ?? 0) * 1000 },
   };
 }
 

@@ -1,5 +1,5 @@
 /** The program that gives a machine directories of its host. There are two of that name. */
-import { access } from 'node:fs/promises';
+import { isThere } from './is-there.ts';
 
 export interface FileServer {
   readonly program: string;
@@ -38,12 +38,6 @@ const newer: FileServer = {
 
 /** undefined: neither is installed. */
 export async function findFileServer(): Promise<FileServer | undefined> {
-  for (const server of [newer, older]) {
-    const found = await access(server.program).then(
-      () => true,
-      () => false,
-    );
-    if (found) return server;
-  }
+  for (const server of [newer, older]) if (await isThere(server.program)) return server;
   return undefined;
 }

@@ -9,7 +9,7 @@ import { isIPv4 } from 'node:net';
 import { constants, networkInterfaces } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { DriverError, type SandboxConfig, type VolumeConfig } from '../driver.ts';
-import { openBelow, refuse, resolved, wrongPath } from '../host-directory.ts';
+import { openBelow, permitted, wrongPath } from '../host-directory.ts';
 import { writeLarge } from './container.ts';
 import type { Context } from './context.ts';
 import { runInGuest } from './crun.ts';
@@ -55,13 +55,10 @@ export async function openDirectories(
     throw new DriverError('volume', `A task has at most ${MOST_DIRECTORIES} volumes on directories of the host.`);
   if (directories.length > 0 && vmm.noFolders !== undefined)
     throw new DriverError('volume', `A directory of the host cannot be mounted: ${vmm.noFolders}.`);
-  const own = await Promise.all(keepOut.map(async (path) => [path, await resolved(path).catch(() => path)]));
   const opened: FileHandle[] = [];
   try {
     for (const { path, subPath = [] } of directories) {
-      const real = await resolved(path);
-      refuse(real, [...engineFolders, ...own.flat()]);
-      opened.push(await openBelow(real, subPath));
+      opened.push(await openBelow(await permitted(path, [...engineFolders, ...keepOut]), subPath));
     }
     return opened;
   } catch (error) {

@@ -79,6 +79,8 @@ void process_ready(const struct pollfd *polls, int count);
 void process_ended(pid_t pid, int status);
 void process_forget_host(int line);
 long long now_microseconds(void);
+/* Of the clock that never jumps. */
+long long steady_microseconds(void);
 
 /* output.c */
 struct output;

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_POLLS 1024
@@ -93,9 +92,7 @@ int main(int count, char **words) {
   if (strcmp(name, "attach") == 0 || strcmp(name, "bind-inside") == 0 || strcmp(name, "detach") == 0)
     return volumes_main(count, words);
   if (getpid() != 1) return 2;
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  kernel_took = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+  kernel_took = steady_microseconds() / 1000;
   boot();
   serve();
 }

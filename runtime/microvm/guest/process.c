@@ -71,7 +71,7 @@ long long now_microseconds(void) {
   return now.tv_sec * 1000000ll + now.tv_nsec / 1000;
 }
 
-static long long steady_microseconds(void) {
+long long steady_microseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec * 1000000ll + now.tv_nsec / 1000;

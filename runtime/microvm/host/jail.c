@@ -6,8 +6,8 @@
  *        [--listen PATH:FD]... [--folder FD]... [--server WORD]... [--brief PARENT] -- PROGRAM ARGUMENT...
  *   jail --tsc
  *
- * --bind is read-only, --share is not. FD of the tap is 10. A --brief one ends with its parent, whose id is PARENT. With --tsc it prints the frequency of the processor's
- * counter in kHz, which a guest without other clocks has to be told.
+ * --bind is read-only, --share is not. FD of the tap is 10. A --brief one ends with its parent, whose id is PARENT. With
+ * --tsc it prints the frequency of the processor's counter in kHz, which a guest without other clocks has to be told.
  *
  * The words of --server are a program that serves the machine the folders open as --folder, which it sees as /folders/0,
  * /folders/1 and so on, and nothing else of the host. It listens on descriptor 41; the monitor has the other end, which
