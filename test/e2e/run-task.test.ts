@@ -80,8 +80,10 @@ describe.skipIf(missing !== undefined)(`tasks on Docker ${missing ?? ''}`, () =>
     test('more memory than the task has: 137, OutOfMemoryError', async () => {
       const ecs = instance.client();
       await register(ecs, 'greedy', [shell('dd if=/dev/zero of=/dev/null bs=700M count=1; exit 0')]);
-      await register(ecs, 'greedy-container', [{ ...shell('exec dd if=/dev/zero of=/dev/null bs=200M'), memory: 64 }]);
-      await register(ecs, 'greedy-first', [shell('exec dd if=/dev/zero of=/dev/null bs=700M')]);
+      await register(ecs, 'greedy-container', [
+        { ...shell('sleep 0.5; exec dd if=/dev/zero of=/dev/null bs=200M'), memory: 64 },
+      ]);
+      await register(ecs, 'greedy-first', [shell('sleep 0.5; exec dd if=/dev/zero of=/dev/null bs=700M')]);
       const arns = [...(await run(ecs, 'greedy-first')), ...(await run(ecs, 'greedy-container'))];
       for (const task of await until(ecs, arns, 'STOPPED')) {
         expect(task.stopCode).toBe('EssentialContainerExited');

@@ -242,7 +242,8 @@ export function describeVolumes(tools: SuiteTools): void {
       const { id } = await newSandbox();
       const handle = await start(id, {
         // No shell that lives on: without memory for its own program a kernel may have it wait for ever.
-        ...shell('exec dd if=/dev/zero of=/scratch/a bs=64k count=1600'),
+        // The pause: see the limits in driver.suite.ts.
+        ...shell('sleep 0.5; exec dd if=/dev/zero of=/scratch/a bs=64k count=1600'),
         memoryMounts: [{ path: '/scratch', size: 128 * MiB, options: [] }],
         limits: { memory: 32 * MiB },
       });

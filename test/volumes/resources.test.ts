@@ -28,7 +28,7 @@ describe.skipIf(skipReason)('resources of a task', () => {
   });
   const named = ({ containers = [] }: Task, name: string) => containers.find((each) => each.name === name);
   /** dd keeps a buffer of `mebibytes` filled; the shell that waits for it is not the one that is killed. */
-  const takes = (mebibytes: number) => `exec dd if=/dev/zero of=/dev/null bs=${mebibytes}M count=100000`;
+  const takes = (mebibytes: number) => `sleep 0.5; exec dd if=/dev/zero of=/dev/null bs=${mebibytes}M count=100000`;
 
   it('a container beyond its own memory is killed and reported', async () => {
     const task = await stack.run({ containerDefinitions: [container('app', takes(200), { memory: 64 })] });
