@@ -79,8 +79,8 @@ describe.skipIf(missing !== undefined)(`machines on a host that has more to do $
     const vmm = await openQemu({ guest, acceleration: await chooseAcceleration(guest) });
     const one = openSnapshots(vmm, folder);
     const another = openSnapshots(vmm, folder);
-    const sizes = [256, 288, 320].map((memory) => ({ cpus: 1, memory }));
-    const [first = { cpus: 1, memory: 256 }] = sizes;
+    const sizes = [704, 736, 768].map((memory) => ({ cpus: 1, memory }));
+    const [first = { cpus: 1, memory: 704 }] = sizes;
     await Promise.all([...sizes.map((size) => one.of(size)), another.of(first)]);
     expect(await readdir(folder)).toHaveLength(3);
   });
